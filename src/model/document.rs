@@ -1,0 +1,102 @@
+//! What a publisher sent: one document's observations, as claimed.
+//!
+//! A publisher *claims*, so every field that a document may leave out is an `Option` and keeps the field's own name.
+
+use url::Url;
+
+use super::Timestamp;
+
+/// HTML as the publisher wrote it. It may hold anything; only `render` may turn it into something that is sent on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RawHtml(pub String);
+
+/// The entry's identifier by its publisher: RSS `guid`, Atom `id`, RDF `about`, JSON Feed `id`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Guid {
+    /// As given, without white space around it. Never empty.
+    pub value: String,
+    /// RSS `isPermaLink`, where the document says it.
+    pub is_permalink: Option<bool>,
+}
+
+/// RSS `author`/`dc:creator`, Atom `author`, JSON Feed `authors`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Person {
+    pub name: String,
+    pub url: Option<Url>,
+}
+
+/// RSS `enclosure`, Atom `link rel=enclosure`, JSON Feed `attachments`, `media:content`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Enclosure {
+    pub url: Url,
+    pub media_type: Option<String>,
+    /// In bytes. A claim: publishers often send 0 or nonsense.
+    pub length: Option<u64>,
+    pub title: Option<String>,
+}
+
+/// One entry as one document showed it. At least one of guid, url, title, summary and content is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    pub guid: Option<Guid>,
+    /// Plain text, white space folded, never empty.
+    pub title: Option<String>,
+    /// The entry's own page: RSS `link`, Atom `link rel=alternate`, JSON Feed `url`; absolute, http or https.
+    pub url: Option<Url>,
+    /// Only as claimed; `None` when missing, unreadable or absurd.
+    pub published: Option<Timestamp>,
+    /// Only as claimed; `None` when the format merely copies `published`.
+    pub updated: Option<Timestamp>,
+    pub authors: Vec<Person>,
+    pub categories: Vec<String>,
+    pub summary: Option<RawHtml>,
+    pub content: Option<RawHtml>,
+    pub enclosures: Vec<Enclosure>,
+    /// BCP 47, as given.
+    pub language: Option<String>,
+}
+
+/// What the document says about itself: Atom `feed`, RSS `channel`, JSON Feed's top level.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    pub title: Option<String>,
+    /// The site's page, absolute.
+    pub url: Option<Url>,
+    pub language: Option<String>,
+    /// RSS `ttl`, in minutes.
+    pub ttl_minutes: Option<u32>,
+}
+
+/// The dialect of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    Atom,
+    Rss0,
+    Rss1,
+    Rss2,
+    JsonFeed,
+}
+
+impl Dialect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Atom => "Atom",
+            Self::Rss0 => "RSS 0.9x",
+            Self::Rss1 => "RSS 1.0",
+            Self::Rss2 => "RSS 2.0",
+            Self::JsonFeed => "JSON Feed",
+        }
+    }
+}
+
+/// A document that was read, with the oddities that were tolerated on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    pub dialect: Dialect,
+    pub header: Header,
+    /// In document order, which is newest first by habit.
+    pub observations: Vec<Observation>,
+    /// One sentence each: what was odd and what was done about it.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,161 @@
+//! What we keep and republish: entries with all their sightings.
+
+use std::fmt;
+
+use url::Url;
+
+use super::Timestamp;
+use super::document::{Enclosure, Guid, Person, RawHtml};
+use super::source::{Scope, SourceKey};
+
+/// A number from the store's one sequence. Later means larger; never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Seq(pub u64);
+
+/// The id under which an entry is published, the same in all formats. Shown as `urn:uuid:…` (RFC 9562, version 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicId(pub [u8; 16]);
+
+impl fmt::Display for PublicId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("urn:uuid:")?;
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                formatter.write_str("-")?;
+            }
+            write!(formatter, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What kind of evidence a [`Key`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyKind {
+    /// A guid, within its source or, if it is global, everywhere.
+    Guid,
+    /// A canonical URL.
+    Url,
+    /// A fingerprint of the text a person reads.
+    Content,
+}
+
+/// Something that two copies of the same news share. Opaque; built only by `merge::identify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub kind: KeyKind,
+    pub hash: [u8; 16],
+}
+
+/// Names the raw fragments of one version of one sighting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TextHash(pub [u8; 16]);
+
+/// The raw fragments of one sighting, as its feed gave them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Texts {
+    pub summary: Option<RawHtml>,
+    pub content: Option<RawHtml>,
+}
+
+/// Why a sighting belongs to its entry. Ordered from the strongest to the weakest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ground {
+    /// It is the entry's first sighting.
+    First,
+    SameGuid,
+    SameUrl,
+    SameContent,
+    NearDuplicate,
+}
+
+impl Ground {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::SameGuid => "same-guid",
+            Self::SameUrl => "same-url",
+            Self::SameContent => "same-content",
+            Self::NearDuplicate => "near-duplicate",
+        }
+    }
+}
+
+/// One source's copy of an entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    pub seq: Seq,
+    pub source: Scope,
+    /// The id it would have if it stood alone.
+    pub id: PublicId,
+    pub first_seen: Timestamp,
+    /// Its place in time: the claimed time clamped to the span between the source's previous poll and the one that found it.
+    pub sort_at: Timestamp,
+    /// When the text a person reads last changed; `None` while it is as first seen.
+    pub changed: Option<Timestamp>,
+    pub guid: Option<Guid>,
+    pub url: Option<Url>,
+    pub title: Option<String>,
+    pub published: Option<Timestamp>,
+    pub authors: Vec<Person>,
+    pub categories: Vec<String>,
+    pub enclosures: Vec<Enclosure>,
+    pub language: Option<String>,
+    /// Where its raw fragments lie; `None` when the publisher sent neither summary nor content.
+    pub text: Option<TextHash>,
+    pub ground: Ground,
+    /// Likeness from 0 to 1 where the ground measures one, else 1.
+    pub score: f32,
+    /// One sentence for `why`: what was compared and found.
+    pub evidence: String,
+    /// Every key it has ever had, so that later copies of an older version find it too.
+    pub keys: Vec<Key>,
+}
+
+/// One piece of news with all its sightings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub seq: Seq,
+    pub id: PublicId,
+    pub first_seen: Timestamp,
+    /// In the order of joining; never empty.
+    pub sightings: Vec<Sighting>,
+}
+
+/// A sighting as a reader is told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    pub source: SourceKey,
+    /// The source's title: the user's, else the publisher's, else its key.
+    pub source_title: String,
+    /// The source's own address, without secrets; `None` for a file.
+    pub source_address: Option<Url>,
+    /// The source's site.
+    pub site: Option<Url>,
+    /// When the source's document last brought something new or changed.
+    pub source_updated: Option<Timestamp>,
+    pub guid: Option<Guid>,
+    pub url: Option<Url>,
+    pub title: Option<String>,
+    pub published: Option<Timestamp>,
+    pub ground: Ground,
+    pub score: f32,
+}
+
+/// An entry as it is shown: everything that a format needs, and nothing that depends on the clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Presented {
+    pub id: PublicId,
+    pub first_seen: Timestamp,
+    pub published: Timestamp,
+    pub updated: Timestamp,
+    pub title: Option<String>,
+    pub url: Option<Url>,
+    pub authors: Vec<Person>,
+    pub categories: Vec<String>,
+    pub enclosures: Vec<Enclosure>,
+    pub language: Option<String>,
+    pub texts: Texts,
+    /// The shown one first, the others by key. Never empty.
+    pub sightings: Vec<Provenance>,
+}

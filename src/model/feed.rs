@@ -1,0 +1,79 @@
+//! What we publish: feeds, their formats and their documents.
+
+use std::fmt;
+
+use url::Url;
+
+use super::Timestamp;
+use super::entry::Presented;
+use super::source::{SourceKey, TopicKey};
+
+/// One of the feeds that we publish.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FeedName {
+    All,
+    Topic(TopicKey),
+    Source(SourceKey),
+}
+
+impl fmt::Display for FeedName {
+    /// The feed's path without the leading slash and the suffix: `all`, `topics/world-news`, `sources/bbc-world`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => formatter.write_str("all"),
+            Self::Topic(key) => write!(formatter, "topics/{key}"),
+            Self::Source(key) => write!(formatter, "sources/{key}"),
+        }
+    }
+}
+
+/// The formats of our feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    Atom,
+    Rss,
+    Json,
+}
+
+impl Format {
+    pub const ALL: [Self; 3] = [Self::Atom, Self::Rss, Self::Json];
+
+    /// The suffix of the feed's address.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Atom => "atom",
+            Self::Rss => "rss",
+            Self::Json => "json",
+        }
+    }
+
+    /// RFC 4287 §7, the RSS Advisory Board's profile, JSON Feed 1.1.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Atom => "application/atom+xml; charset=utf-8",
+            Self::Rss => "application/rss+xml; charset=utf-8",
+            Self::Json => "application/feed+json; charset=utf-8",
+        }
+    }
+}
+
+/// One document of a feed, before it takes a format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub title: String,
+    /// The document's own address in the format that is rendered, absolute.
+    pub self_url: Url,
+    /// The human page of this service, absolute.
+    pub home_url: Url,
+    /// The following page with older entries.
+    pub next_url: Option<Url>,
+    /// Newest first, in the feed's own order.
+    pub entries: Vec<Presented>,
+}
+
+impl Page {
+    /// The newest `updated` of its entries; the Unix epoch for a page without entries, so that no clock is read.
+    pub fn updated(&self) -> Timestamp {
+        self.entries.iter().map(|entry| entry.updated).max().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}

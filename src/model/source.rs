@@ -1,0 +1,182 @@
+//! What we read: sources as `feeds.toml` declares them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+/// Longest key of a source or topic, in characters. Keys become parts of addresses and of records on disk.
+pub const KEY_LIMIT: usize = 64;
+
+/// What is wrong with a key of a source or topic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a key: use 1 to {KEY_LIMIT} lower-case letters, digits and hyphens, beginning with a letter or digit"
+)]
+pub struct KeyProblem(pub String);
+
+fn checked(text: &str) -> Result<Arc<str>, KeyProblem> {
+    let sound = (1..=KEY_LIMIT).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if sound { Ok(text.into()) } else { Err(KeyProblem(text.to_owned())) }
+}
+
+/// The stable short name of a source (`bbc-world`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceKey(Arc<str>);
+
+impl SourceKey {
+    /// # Errors
+    /// When the text is not a key.
+    pub fn new(text: &str) -> Result<Self, KeyProblem> {
+        checked(text).map(Self)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SourceKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+/// The stable short name of a topic (`world-news`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicKey(Arc<str>);
+
+impl TopicKey {
+    /// # Errors
+    /// When the text is not a key.
+    pub fn new(text: &str) -> Result<Self, KeyProblem> {
+        checked(text).map(Self)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TopicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+/// The name under which a source's facts, guids and sightings are kept: its key when the store first met it.
+///
+/// A renamed source (`was = ["old-key"]`) keeps its scope, so that nothing on disk has to be rewritten and no published id moves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(pub Arc<str>);
+
+impl Scope {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&SourceKey> for Scope {
+    fn from(key: &SourceKey) -> Self {
+        Self(Arc::clone(&key.0))
+    }
+}
+
+/// Where a source is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// `http:` or `https:`, without userinfo (that went to [`Source::credentials`]).
+    Http(Url),
+    /// A local file; relative paths are already resolved against the folder of `feeds.toml`.
+    File(PathBuf),
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(url) => write!(formatter, "{url}"),
+            Self::File(path) => write!(formatter, "file:{}", path.display()),
+        }
+    }
+}
+
+/// A value that must never be printed: `Debug` hides it and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// HTTP Basic credentials of a source (RFC 7617).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    pub password: Secret,
+}
+
+/// Which grounds may join a copy to an entry that exists. A join needs its ground on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grounds {
+    /// Across sources; within one source the same guid always means the same entry.
+    pub same_guid: bool,
+    pub same_url: bool,
+    pub same_content: bool,
+}
+
+impl Default for Grounds {
+    fn default() -> Self {
+        Self { same_guid: true, same_url: true, same_content: true }
+    }
+}
+
+/// One upstream feed as declared in `feeds.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub key: SourceKey,
+    /// Keys that this source had before.
+    pub was: Vec<SourceKey>,
+    pub location: Location,
+    /// The user's name for it; without one the source's own title is shown.
+    pub title: Option<String>,
+    pub topics: Vec<TopicKey>,
+    /// Of an entry's sightings the one with the highest priority is shown.
+    pub priority: i32,
+    pub grounds: Grounds,
+    /// Shortest wait between two polls.
+    pub min_interval: Duration,
+    /// Longest wait between two polls while all is well.
+    pub max_interval: Duration,
+    pub credentials: Option<Credentials>,
+    /// Further request headers; sent to the source's own origin only.
+    pub headers: Vec<(String, Secret)>,
+}
