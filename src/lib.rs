@@ -33,3 +33,7 @@ pub mod serve;
 pub mod clock;
 
 pub mod telemetry;
+
+pub mod daemon;
+
+pub mod cli;

@@ -1,1 +1,116 @@
-//! To come.
+//! `feeds.toml` → checked values. Pure: the text, the environment and a way to read secret files come in as arguments.
+//!
+//! ```text
+//! text ─toml→ spanned tables ─table::Reader→ values with units ─check→ Config
+//! ```
+//! Every problem is collected with its place; a file with one problem gives no configuration at all.
+
+mod check;
+mod problem;
+mod read;
+mod table;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use problem::Problem;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::model::source::{Source, TopicKey};
+use crate::query::Query;
+
+/// What surrounds the text.
+pub struct Surroundings<'a> {
+    /// The environment.
+    pub variables: &'a BTreeMap<String, String>,
+    /// The folder of `feeds.toml`; relative paths start there.
+    pub folder: &'a Path,
+    /// Reads a file that holds a secret.
+    pub read_file: &'a dyn Fn(&Path) -> std::io::Result<String>,
+}
+
+/// All of `feeds.toml`, as meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub server: Server,
+    pub store: StoreSettings,
+    pub poll: PollSettings,
+    /// In the order of the file.
+    pub sources: Vec<Source>,
+    /// Declared ones in the order of the file, then those that only sources name.
+    pub topics: Vec<Topic>,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// Ends with a slash.
+    pub public_url: Option<Url>,
+    pub title: String,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreSettings {
+    pub path: PathBuf,
+    pub cache_bytes: u64,
+}
+
+/// `[poll]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct PollSettings {
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Of these to one host.
+    pub per_host: usize,
+    /// Between the beginnings of two requests to one host.
+    pub host_delay: Duration,
+    pub connect_timeout: Duration,
+    /// For a whole request with its answer.
+    pub timeout: Duration,
+    /// In bytes, counted after decompression.
+    pub body_limit: u64,
+    /// Networks in which sources of this file may live.
+    pub allow_private: Vec<IpNet>,
+    pub hosts: BTreeMap<String, HostPace>,
+    /// An address or a page that publishers can turn to.
+    pub contact: Option<String>,
+}
+
+/// `[poll.hosts."example.org"]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostPace {
+    pub per_host: usize,
+    pub host_delay: Duration,
+}
+
+/// `[topics.KEY]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Topic {
+    pub key: TopicKey,
+    pub title: Option<String>,
+    pub matches: Option<Query>,
+    /// Most entries of one source in the current document.
+    pub per_source: Option<usize>,
+    /// Older entries leave the current document.
+    pub max_age: Option<Duration>,
+}
+
+/// Reads and checks the whole text.
+///
+/// # Errors
+/// Every problem there is, in the order of the text.
+pub fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<Problem>> {
+    read::read(text, around)
+}

@@ -1,1 +1,95 @@
-//! To come.
+//! An address → bytes, by one polite and guarded request. A source that says no has answered: only trouble is a failure.
+//!
+//! reqwest's own redirects, Referer, cookies and proxies are off: each breaks a promise. Redirects are followed by hand, so that
+//! every hop passes the guard and validators and credentials go only where they belong.
+
+pub mod answer;
+mod body;
+mod guard;
+mod headers;
+mod pacing;
+mod request;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::fetch::answer::{FailureKind, FetchFailure, Fetched, Validators};
+use crate::fetch::guard::{Admission, Clients};
+use crate::fetch::pacing::Pacer;
+use crate::model::source::{Credentials, Location, Secret};
+
+/// How requests are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub user_agent: String,
+    pub connect_timeout: Duration,
+    /// For all hops of a fetch together, waiting for one's turn aside.
+    pub timeout: Duration,
+    /// In bytes, after decompression.
+    pub body_limit: u64,
+    /// Networks in which a source whose address was typed in may live.
+    pub allow_private: Vec<IpNet>,
+    pub concurrency: usize,
+    pub per_host: usize,
+    pub host_delay: Duration,
+    /// Exceptions by host name.
+    pub hosts: BTreeMap<String, (usize, Duration)>,
+}
+
+/// What to fetch.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub location: Location,
+    /// Where a permanent redirect led earlier.
+    pub moved: Option<Url>,
+    pub validators: Validators,
+    pub credentials: Option<Credentials>,
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// Name, version, a page about the program, and whom to turn to.
+pub fn user_agent(contact: Option<&str>) -> String {
+    let name = concat!("feedmill/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"));
+    let contact: String = contact.unwrap_or_default().chars().filter(|letter| (' '..='~').contains(letter)).collect();
+    if contact.is_empty() { format!("{name})") } else { format!("{name}; {contact})") }
+}
+
+/// Makes requests. One for the whole program; a new one when settings change.
+pub struct Fetcher {
+    settings: Settings,
+    clients: Clients,
+    pacer: Pacer,
+}
+
+impl Fetcher {
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
+        let clients = Clients::new(&settings)?;
+        let pacer = Pacer::new(settings.concurrency, settings.per_host, settings.host_delay, settings.hosts.clone());
+        Ok(Self { settings, clients, pacer })
+    }
+
+    /// Fetches once, following redirects. Never takes longer than the timeout, waiting for its turn aside.
+    pub async fn fetch(&self, request: &Request) -> Fetched {
+        match &request.location {
+            Location::File(path) => body::file(path, &request.validators, self.settings.body_limit).await,
+            Location::Http(url) => request::follow(self, request, url).await.unwrap_or_else(Fetched::Failed),
+        }
+    }
+
+    /// Which networks a source may reach, from the address that was typed in.
+    async fn admission(&self, url: &Url) -> Result<Admission, FetchFailure> {
+        self.clients.admission(url).await
+    }
+}
+
+fn failure(kind: FailureKind, detail: impl Into<String>) -> FetchFailure {
+    FetchFailure { kind, detail: detail.into() }
+}

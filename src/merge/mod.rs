@@ -1,1 +1,16 @@
-//! To come.
+//! Observations and what we know → changes: identity, sameness, and what of an entry is shown.
+//!
+//! ```text
+//! [Observation] ─identify→ [Identified] ─decide (with what is known)→ [Change]          Entry ─present→ Presented
+//! ```
+//! Nothing here asks the store or the clock. The ladder of grounds: same guid, same URL, same content; near-duplicates
+//! come as further candidates with a score.
+
+pub mod agree;
+pub mod canonical;
+pub mod decide;
+pub mod identify;
+pub mod present;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::Timestamp;
 use super::document::{Enclosure, Guid, Person, RawHtml};
+use super::feed::FeedId;
 use super::source::{Scope, SourceKey};
 
 /// A number from the store's one sequence. Later means larger; never given twice.
@@ -110,6 +111,17 @@ pub struct Sighting {
     pub evidence: String,
     /// Every key it has ever had, so that later copies of an older version find it too.
     pub keys: Vec<Key>,
+    /// Equal as long as nothing that we keep has changed; blind to dates and to rotating addresses inside the text.
+    pub fingerprint: [u8; 16],
+    /// Equal as long as the title and text that a person reads are the same.
+    pub reading: [u8; 16],
+}
+
+/// Where an entry stands in one feed. It never moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    pub feed: FeedId,
+    pub sort_at: Timestamp,
 }
 
 /// One piece of news with all its sightings.
@@ -120,6 +132,8 @@ pub struct Entry {
     pub first_seen: Timestamp,
     /// In the order of joining; never empty.
     pub sightings: Vec<Sighting>,
+    /// Every feed that it belongs to, in the order of joining.
+    pub placements: Vec<Placement>,
 }
 
 /// A sighting as a reader is told of it.

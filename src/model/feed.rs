@@ -6,7 +6,7 @@ use url::Url;
 
 use super::Timestamp;
 use super::entry::Presented;
-use super::source::{SourceKey, TopicKey};
+use super::source::{Scope, SourceKey, TopicKey};
 
 /// One of the feeds that we publish.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,14 @@ impl fmt::Display for FeedName {
             Self::Source(key) => write!(formatter, "sources/{key}"),
         }
     }
+}
+
+/// A feed as the store knows it: sources by their scope, so that a renamed source keeps its feed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FeedId {
+    All,
+    Topic(TopicKey),
+    Source(Scope),
 }
 
 /// The formats of our feeds.

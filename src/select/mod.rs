@@ -1,1 +1,6 @@
-//! To come.
+//! What a feed holds: request → places → entries → page → representation. The one bounded door from serving to the store.
+
+pub mod candidate;
+pub mod catalogue;
+pub mod door;
+pub mod page;

@@ -1,1 +1,138 @@
-//! To come.
+//! HTML and titles → the text that a person reads, and text → words that compare as people expect.
+
+mod tags;
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+
+use crate::text::tags::Piece;
+
+/// The text that a person reads in a piece of HTML: without tags, comments and scripts, character references decoded, white space
+/// folded to single blanks. Linear in its input, whatever the markup looks like.
+pub fn visible(html: &str) -> String {
+    let mut text = Folded::with_capacity(html.len() / 2);
+    for piece in tags::pieces(html) {
+        match piece {
+            Piece::Text(run) => text.push(&decoded(run)),
+            Piece::Break => text.blank(),
+            Piece::Inline => {}
+        }
+    }
+    text.text
+}
+
+/// As [`visible`], for values that may be plain text as well: `<` begins a tag only where a tag of HTML stands.
+pub fn visible_title(title: &str) -> String {
+    let mut text = Folded::with_capacity(title.len());
+    for piece in tags::known_pieces(title) {
+        match piece {
+            Piece::Text(run) => text.push(&decoded(run)),
+            Piece::Break => text.blank(),
+            Piece::Inline => {}
+        }
+    }
+    text.text
+}
+
+fn decoded(run: &str) -> Cow<'_, str> {
+    if run.contains('&') { html_escape::decode_html_entities(run) } else { Cow::Borrowed(run) }
+}
+
+/// Text whose white space is folded as it grows.
+struct Folded {
+    text: String,
+    needs_blank: bool,
+}
+
+impl Folded {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { text: String::with_capacity(capacity), needs_blank: false }
+    }
+
+    fn blank(&mut self) {
+        self.needs_blank = !self.text.is_empty();
+    }
+
+    fn push(&mut self, run: &str) {
+        for letter in run.chars() {
+            if letter.is_whitespace() {
+                self.blank();
+            } else if !is_invisible(letter) {
+                if std::mem::take(&mut self.needs_blank) {
+                    self.text.push(' ');
+                }
+                self.text.push(letter);
+            }
+        }
+    }
+}
+
+/// Control characters, soft hyphens, zero-width spaces: nobody sees them, and they would part equal words.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Case, width and diacritics folded: zurich = Zürich = ＺÜＲＩＣＨ, strasse = straße. Folding twice changes nothing more.
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let once = fold_once(text);
+    // Compatibility decomposition can give capitals again (a squared letter); a second pass settles it.
+    fold_once(&once)
+}
+
+fn fold_once(text: &str) -> String {
+    let plain: String = text.nfkd().filter(|letter| !is_diacritic(*letter)).collect();
+    let folded = caseless::default_case_fold_str(&plain);
+    folded.nfkd().filter(|letter| !is_diacritic(*letter)).nfc().collect()
+}
+
+/// Marks above and below letters. Marks that make another letter (the voicing of kana, vowel signs of Indic scripts) are none.
+fn is_diacritic(letter: char) -> bool {
+    let class = canonical_combining_class(letter) as u8;
+    class == 1 || class >= 200
+}
+
+/// The folded words of a text, in order: runs of letters and digits; an apostrophe within a word is dropped (don't → dont).
+/// Scripts that are written without blanks give a word for each character.
+pub fn words(text: &str) -> Vec<String> {
+    let folded = fold(text);
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut letters = folded.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if stands_alone(letter) {
+            end(&mut word, &mut words);
+            words.push(letter.to_string());
+        } else if letter.is_alphanumeric() || (is_combining_mark(letter) && !word.is_empty()) {
+            word.push(letter);
+        } else if matches!(letter, '\'' | '’')
+            && !word.is_empty()
+            && letters.peek().is_some_and(|next| next.is_alphanumeric())
+        {
+            // Stays within the word.
+        } else {
+            end(&mut word, &mut words);
+        }
+    }
+    end(&mut word, &mut words);
+    words
+}
+
+fn end(word: &mut String, words: &mut Vec<String>) {
+    if !word.is_empty() {
+        words.push(std::mem::take(word));
+    }
+}
+
+/// Han and kana: no blanks between words.
+fn stands_alone(letter: char) -> bool {
+    matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+        && letter.is_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! `feedmill check`
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::line;
+use crate::config::{Config, Problem};
+use crate::daemon::settings::Settings;
+
+pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
+    let text = settings.text()?;
+    let checked = settings.check(&text);
+    if json {
+        line(&as_json(&checked).to_string())?;
+        return Ok(if checked.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) });
+    }
+    let config = checked.map_err(|problems| settings.told(&problems))?;
+    for warning in &config.warnings {
+        line(&format!("warning: {}: {warning}", settings.path.display()))?;
+    }
+    line(&format!("{} is good", settings.path.display()))?;
+    line(&format!("  listens on   {}", config.server.listen))?;
+    if let Some(url) = &config.server.public_url {
+        line(&format!("  published as {url}"))?;
+    }
+    line(&format!("  store        {}", config.store.path.display()))?;
+    line(&format!("  sources      {}", config.sources.len()))?;
+    for topic in &config.topics {
+        let naming = config.sources.iter().filter(|source| source.topics.contains(&topic.key)).count();
+        let query = topic.matches.as_ref().map_or_else(String::new, |query| format!(", and what matches {query}"));
+        line(&format!("  topic        {} ({naming} sources{query})", topic.key))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(checked: &Result<Config, Vec<Problem>>) -> serde_json::Value {
+    let told = |problem: &Problem| json!({"line": problem.line, "column": problem.column, "what": problem.what, "help": problem.help});
+    match checked {
+        Ok(config) => json!({
+            "good": true,
+            "listen": config.server.listen.to_string(),
+            "store": config.store.path,
+            "sources": config.sources.iter().map(|source| source.key.as_str()).collect::<Vec<_>>(),
+            "topics": config.topics.iter().map(|topic| topic.key.as_str()).collect::<Vec<_>>(),
+            "warnings": config.warnings.iter().map(told).collect::<Vec<_>>(),
+        }),
+        Err(problems) => json!({"good": false, "problems": problems.iter().map(told).collect::<Vec<_>>()}),
+    }
+}

@@ -1,0 +1,154 @@
+//! Commands: what they take, what they print, how they exit.
+//!
+//! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
+
+mod check;
+mod list;
+mod parse;
+mod poll;
+mod talk;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::daemon::settings::{Fault, Settings};
+use crate::daemon::{self};
+use crate::store::engine::StoreError;
+use crate::telemetry::{self, LogFormat};
+
+/// Polls feeds, merges what they carry, and publishes it again as Atom, RSS and JSON Feed.
+#[derive(Debug, Parser)]
+#[command(name = "feedmill", version, about, after_help = "Without a command the daemon is started (`serve`).")]
+struct Command {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration.
+    #[arg(long, global = true, value_name = "FILE", env = "FEEDMILL_CONFIG", default_value = "feeds.toml")]
+    config: PathBuf,
+    /// How log lines look; `FEEDMILL_LOG` filters them.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Runs the daemon until it is told to stop.
+    Serve,
+    /// Checks feeds.toml and says what would run.
+    Check {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Polls once: everything that is due, or the sources that are named.
+    Poll {
+        sources: Vec<String>,
+        /// Does not wait for the interval. What a publisher forbids stays forbidden.
+        #[arg(long)]
+        force: bool,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Reads one document and shows what is understood of it.
+    Parse {
+        /// A file, an address, or - for standard input.
+        document: String,
+        /// The address that relative links start from.
+        #[arg(long, value_name = "URL")]
+        base: Option<String>,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows every source and how it fares.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command line. The caller exits with what it gives.
+pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>, variables: BTreeMap<String, String>) -> ExitCode {
+    let command = match Command::try_parse_from(arguments) {
+        Ok(command) => command,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let task = command.command.unwrap_or(Task::Serve);
+    let format = match command.common.log_format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    // A daemon tells what it does; a command prints results, and logs only what goes wrong.
+    let level = if matches!(task, Task::Serve) { "info" } else { "error" };
+    telemetry::start(format, variables.get("FEEDMILL_LOG").map(String::as_str), level);
+    let settings = Settings { path: command.common.config, variables };
+    match execute(task, settings) {
+        Ok(code) => code,
+        Err(error) => tell(&error),
+    }
+}
+
+fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match task {
+            Task::Serve => daemon::run(settings).await.map(|()| ExitCode::SUCCESS),
+            Task::Check { json } => check::run(&settings, json),
+            Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
+            Task::Parse { document, base, json } => parse::run(&settings, &document, base.as_deref(), json).await,
+            Task::List { json } => list::run(&settings, json).await,
+        }
+    });
+    // Lookups of names and reads of files cannot be interrupted; nobody waits for them.
+    runtime.shutdown_background();
+    result
+}
+
+/// Prints an error with its causes, and says whose it is.
+fn tell(error: &anyhow::Error) -> ExitCode {
+    if let Some(pipe) = error.downcast_ref::<std::io::Error>()
+        && pipe.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        // `feedmill list | head` is no failure.
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(std::io::stderr(), "feedmill: {error:#}");
+    let store = error.downcast_ref::<StoreError>();
+    let is_store_mistake = matches!(
+        store,
+        Some(
+            StoreError::InUse(_)
+                | StoreError::Foreign { .. }
+                | StoreError::Emptied(_)
+                | StoreError::Newer { .. }
+                | StoreError::Unwritable { .. }
+        )
+    );
+    if error.downcast_ref::<Fault>().is_some() || is_store_mistake { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Prints one line of results.
+fn line(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+}

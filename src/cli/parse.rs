@@ -1,0 +1,160 @@
+//! `feedmill parse`
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::cli::line;
+use crate::clock;
+use crate::daemon::mill;
+use crate::daemon::settings::{Fault, Settings};
+use crate::fetch::Request;
+use crate::fetch::answer::{Fetched, Validators};
+use crate::merge::identify::{self, Identified};
+use crate::model::Timestamp;
+use crate::model::document::{Parsed, RawHtml};
+use crate::model::source::{Location, Scope};
+use crate::parse;
+
+/// A document and what is known about it.
+struct Read {
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+    address: Option<Url>,
+}
+
+pub(super) async fn run(
+    settings: &Settings,
+    document: &str,
+    base: Option<&str>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let base = match base {
+        Some(text) => Some(Url::parse(text).map_err(|error| Fault(format!("--base `{text}` is no address: {error}")))?),
+        None => None,
+    };
+    let read = read(settings, document).await?;
+    let base = base.or(read.address);
+    match parse::parse(&read.bytes, read.content_type.as_deref(), base.as_ref(), clock::now()) {
+        Ok(parsed) => {
+            let identified =
+                identify::identify(&Scope(Arc::from("parse")), parsed.header.url.as_ref(), parsed.observations.clone());
+            if json {
+                line(&as_json(&parsed, &identified).to_string())?
+            } else {
+                show(&parsed)?
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(not_a_feed) => {
+            if json {
+                line(&json!({"error": not_a_feed.what}).to_string())?;
+            }
+            Err(not_a_feed.into())
+        }
+    }
+}
+
+async fn read(settings: &Settings, document: &str) -> anyhow::Result<Read> {
+    let from_here = |bytes| Read { bytes, content_type: None, address: None };
+    if document == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        return Ok(from_here(bytes));
+    }
+    match Url::parse(document) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => fetch(settings, url).await,
+        _ => {
+            let path = PathBuf::from(document.strip_prefix("file:").unwrap_or(document));
+            let bytes =
+                std::fs::read(&path).map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())))?;
+            Ok(from_here(bytes))
+        }
+    }
+}
+
+/// As a source of feeds.toml would be fetched, if there is such a file.
+async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
+    let config = if settings.path.exists() {
+        settings.read()
+    } else {
+        settings.check("").map_err(|problems| settings.told(&problems))
+    }?;
+    let fetcher = mill::fetcher(&config)?;
+    let request = Request {
+        location: Location::Http(url),
+        moved: None,
+        validators: Validators::default(),
+        credentials: None,
+        headers: Vec::new(),
+    };
+    match fetcher.fetch(&request).await {
+        Fetched::Fresh(document) => {
+            Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
+        }
+        Fetched::Failed(failure) => anyhow::bail!("{}", failure.detail),
+        Fetched::Gone => anyhow::bail!("the publisher says it is gone for good (410)"),
+        Fetched::Throttled { status, .. } => {
+            anyhow::bail!("the publisher asks for fewer requests ({status}); try again later")
+        }
+        Fetched::NotModified { .. } => {
+            anyhow::bail!("the server says that nothing changed, but we asked for the first time")
+        }
+    }
+}
+
+fn time(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| json!(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)))
+}
+
+fn as_json(parsed: &Parsed, identified: &[Identified]) -> Value {
+    let text = |html: &Option<RawHtml>| html.as_ref().map(|html| html.0.clone());
+    let entries = identified.iter().map(|one| {
+        let entry = &one.observation;
+        let own = one.ids.last().map(ToString::to_string);
+        json!({
+            "id": entry.guid.as_ref().map(|guid| guid.value.clone()).or(own),
+            "id_generated": entry.guid.is_none(),
+            "title": entry.title,
+            "url": entry.url,
+            "published": time(entry.published),
+            "updated": time(entry.updated),
+            "authors": entry.authors.iter().map(|author| &author.name).collect::<Vec<_>>(),
+            "categories": entry.categories,
+            "summary": text(&entry.summary),
+            "content": text(&entry.content),
+            "enclosures": entry.enclosures.iter().map(|it| json!({"url": it.url, "type": it.media_type, "length": it.length})).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "title": parsed.header.title,
+        "url": parsed.header.url,
+        "format": parsed.dialect.name(),
+        "notes": parsed.notes,
+        "entries": entries.collect::<Vec<_>>(),
+    })
+}
+
+fn show(parsed: &Parsed) -> anyhow::Result<()> {
+    line(&format!("{} ({})", parsed.header.title.as_deref().unwrap_or("without a title"), parsed.dialect.name()))?;
+    for note in &parsed.notes {
+        line(&format!("note: {note}"))?;
+    }
+    line(&format!("{} entries", parsed.observations.len()))?;
+    for entry in &parsed.observations {
+        let date = entry
+            .published
+            .or(entry.updated)
+            .map_or_else(|| "undated".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
+        line(&format!("  {date:<16}  {}", entry.title.as_deref().unwrap_or("without a title")))?;
+        if let Some(url) = &entry.url {
+            line(&format!("  {:<16}  {url}", ""))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The control socket: how commands talk to a running daemon, which alone may open the store.
+//!
+//! One request as a line of JSON, then answers as lines of JSON. The socket lies in the store's folder and belongs to its user.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::daemon::mill::Mill;
+use crate::model::source::SourceKey;
+use crate::poll::Report;
+use crate::poll::one::Outcome;
+use crate::published::status::{Health, SourceStatus};
+
+/// Longest request. Names of sources are short, so that is thousands of them.
+const REQUEST_LIMIT: u64 = 1 << 20;
+
+/// What a command asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Question {
+    List,
+    Poll { sources: Vec<String>, force: bool },
+}
+
+/// What the daemon answers, a line each.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// How many sources will be reported.
+    Total(usize),
+    Polled(Polled),
+    Source(Listed),
+    Refused(String),
+    Done,
+}
+
+/// How the poll of one source ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Polled {
+    pub source: String,
+    /// `fresh`, `not_modified`, `not_due`, `throttled`, `gone`, `failed`, `unknown`.
+    pub outcome: String,
+    pub new: usize,
+    pub joined: usize,
+    pub updated: usize,
+    /// For people.
+    pub text: String,
+    pub is_success: bool,
+}
+
+impl From<Report> for Polled {
+    fn from(report: Report) -> Self {
+        let is_success = report.outcome.is_success();
+        let time = |at: &crate::model::Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let (outcome, text, counts) = match &report.outcome {
+            Outcome::Absorbed { new, joined, updated } => {
+                ("fresh", format!("{new} new, {joined} joined, {updated} updated"), (*new, *joined, *updated))
+            }
+            Outcome::NotModified => ("not_modified", "nothing new".to_owned(), (0, 0, 0)),
+            Outcome::NotDue(at) => {
+                ("not_due", format!("not due before {} (--force asks all the same)", time(at)), (0, 0, 0))
+            }
+            Outcome::Throttled(Some(until)) => {
+                ("throttled", format!("the publisher forbids requests until {}", time(until)), (0, 0, 0))
+            }
+            Outcome::Throttled(None) => ("throttled", "the publisher asks for fewer requests".to_owned(), (0, 0, 0)),
+            Outcome::Gone => ("gone", "the publisher says it is gone for good (410)".to_owned(), (0, 0, 0)),
+            Outcome::Failed(reason) => ("failed", reason.clone(), (0, 0, 0)),
+            Outcome::Unknown => ("unknown", "there is no source of this name".to_owned(), (0, 0, 0)),
+        };
+        let (new, joined, updated) = counts;
+        Self { source: report.source.to_string(), outcome: outcome.to_owned(), new, joined, updated, text, is_success }
+    }
+}
+
+/// One source as `list` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    pub source: String,
+    pub title: String,
+    pub address: String,
+    pub topics: Vec<String>,
+    pub health: Health,
+    pub reason: Option<String>,
+    /// RFC 3339.
+    pub last_success: Option<String>,
+    /// RFC 3339.
+    pub next_poll: Option<String>,
+    pub failures: u32,
+    pub entries: u64,
+    pub notes: Vec<String>,
+}
+
+impl From<SourceStatus> for Listed {
+    fn from(status: SourceStatus) -> Self {
+        let time = |at: crate::model::Timestamp| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Self {
+            source: status.key.to_string(),
+            title: status.title,
+            address: status.address,
+            topics: status.topics.iter().map(ToString::to_string).collect(),
+            health: status.health,
+            reason: status.reason,
+            last_success: status.last_success.map(time),
+            next_poll: status.next_poll.map(time),
+            failures: status.failures,
+            entries: status.entries,
+            notes: status.notes,
+        }
+    }
+}
+
+/// Where the socket of a store lies.
+pub fn path(store: &Path) -> PathBuf {
+    store.join("feedmill.sock")
+}
+
+/// Listens until `stop`. The store is locked by us, so a socket that is there is a dead one.
+pub(super) fn listen(store: &Path, mill: Arc<Mill>, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+    let path = path(store);
+    let _ = std::fs::remove_file(&path);
+    let listener =
+        UnixListener::bind(&path).with_context(|| format!("the control socket {} cannot be made", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .context("the control socket cannot be kept to its user")?;
+    Ok(tokio::spawn(async move {
+        let mut talks = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = talks.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => drop(talks.spawn(talk(stream, Arc::clone(&mill)))),
+                    Err(error) => tracing::warn!(%error, "a command could not be heard"),
+                },
+            }
+        }
+        talks.shutdown().await;
+        let _ = std::fs::remove_file(&path);
+    }))
+}
+
+async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
+    let (reading, mut writing) = stream.split();
+    let mut line = String::new();
+    let mut reading = BufReader::new(tokio::io::AsyncReadExt::take(reading, REQUEST_LIMIT));
+    if reading.read_line(&mut line).await.is_err() {
+        return;
+    }
+    let mut say = async |answer: &Answer| {
+        let mut line = serde_json::to_vec(answer).unwrap_or_default();
+        line.push(b'\n');
+        writing.write_all(&line).await
+    };
+    // A command that went away needs no answer.
+    let _ = match serde_json::from_str(&line) {
+        Ok(Question::List) => {
+            let catalogue = mill.catalogue();
+            for status in mill.polling.book.statuses(&catalogue, clock::now()) {
+                if say(&Answer::Source(status.into())).await.is_err() {
+                    return;
+                }
+            }
+            say(&Answer::Done).await
+        }
+        Ok(Question::Poll { sources, force }) => {
+            let keys = match keys(&mill, &sources) {
+                Ok(keys) => keys,
+                Err(refusal) => return drop(say(&Answer::Refused(refusal)).await),
+            };
+            let total = if keys.is_empty() { mill.polling.declared().len() } else { keys.len() };
+            let mut reports = mill.poll(keys, force).await;
+            let mut told = say(&Answer::Total(total)).await;
+            while let Some(report) = reports.recv().await {
+                told = say(&Answer::Polled(report.into())).await;
+            }
+            mill.settle().await;
+            if told.is_ok() { say(&Answer::Done).await } else { told }
+        }
+        Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
+    };
+}
+
+/// The named sources, all of which must be declared.
+pub fn keys(mill: &Mill, names: &[String]) -> Result<Vec<SourceKey>, String> {
+    let declared = mill.polling.declared();
+    let find = |name: &String| {
+        let found = declared.iter().find(|key| key.as_str() == name).cloned();
+        found.ok_or_else(|| {
+            let near = declared.iter().min_by_key(|key| strsim::damerau_levenshtein(key.as_str(), name));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            format!("there is no source `{name}`{near}")
+        })
+    };
+    names.iter().map(find).collect()
+}

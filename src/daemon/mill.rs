@@ -1,0 +1,200 @@
+//! Store, committer, poller and republisher, started in this order and stopped in the reverse one.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::config::Config;
+use crate::fetch::{self, Fetcher};
+use crate::model::source::SourceKey;
+use crate::poll::book::Book;
+use crate::poll::committer::Committer;
+use crate::poll::one::{Learning, Polling};
+use crate::poll::{self, Report, Wish};
+use crate::published::Published;
+use crate::published::counters::Counters;
+use crate::republish::{self, Marks};
+use crate::select::catalogue::Catalogue;
+use crate::select::door::StoreDoor;
+use crate::store::Handle;
+use crate::store::entries::Store;
+use crate::store::sled::SledEngine;
+
+/// Store jobs of readers at once. More would only wait for the same disk.
+const READERS: usize = 4;
+/// How long the end may take. A poll that is being committed is far quicker.
+const LAST_COMMITS: Duration = Duration::from_secs(4);
+
+/// Everything but the listener.
+pub struct Mill {
+    pub store: Arc<Store>,
+    pub handle: Handle<Store>,
+    pub polling: Arc<Polling>,
+    pub published: Arc<Published>,
+    pub marks: Arc<Marks>,
+    pub door: StoreDoor,
+    /// Why the edited configuration is not in effect.
+    pub config_problem: Mutex<Option<String>>,
+    wishes: mpsc::Sender<Wish>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Mill {
+    /// Opens the store and starts all loops. `address` is where the daemon listens; links follow it where no `public_url` is set.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or TLS cannot be set up.
+    pub fn start(config: Config, address: SocketAddr) -> anyhow::Result<Self> {
+        let engine = SledEngine::open(&config.store.path, config.store.cache_bytes)?;
+        let store = Arc::new(Store::new(Box::new(engine)));
+        let book = Book::default();
+        let scopes = store.scopes(&named(&config))?;
+        store.sync()?;
+        book.follow(&config.sources, &scopes, &store)?;
+        let fetcher = fetcher(&config)?;
+        let base = base(&config, address)?;
+        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()));
+        let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
+
+        let marks = Arc::new(Marks::default());
+        let committer = start_committer(&store, &catalogue, &marks, followed.clone())?;
+        let handle = Handle::new(Arc::clone(&store), READERS);
+        let polling = Arc::new(Polling {
+            book,
+            fetcher: RwLock::new(Arc::new(fetcher)),
+            workers: Handle::new(Arc::new(()), std::thread::available_parallelism().map_or(2, usize::from)),
+            committer,
+            catalogue: catalogues,
+            counters: Arc::new(Counters::default()),
+            relearnt: relearnt(&marks, followed.clone()),
+            learning: Mutex::new(Learning::default()),
+        });
+        let published = Arc::new(Published::default());
+        let door = StoreDoor::new(handle.clone(), followed.clone());
+        let stop = CancellationToken::new();
+        let (wishes, wished) = mpsc::channel(16);
+        republish::mark(&marks, &catalogue, None);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(poll::run(Arc::clone(&polling), followed.clone(), wished, stop.clone()));
+        tasks.spawn(republish::run(Arc::clone(&marks), door.clone(), Arc::clone(&published), followed, stop.clone()));
+        Ok(Self {
+            store,
+            handle,
+            polling,
+            published,
+            marks,
+            door,
+            config_problem: Mutex::new(None),
+            wishes,
+            address,
+            stop,
+            tasks: tokio::sync::Mutex::new(tasks),
+        })
+    }
+
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.polling.catalogue.borrow())
+    }
+
+    /// Puts a checked configuration into effect. Sources that stay go on as they are.
+    ///
+    /// # Errors
+    /// When the store or TLS fails; the old configuration stays then.
+    pub async fn reconfigure(&self, config: Config) -> anyhow::Result<()> {
+        let fetcher = fetcher(&config)?;
+        let named = named(&config);
+        let scopes = self.handle.run(move |store| store.scopes(&named)).await?;
+        self.polling.book.follow(&config.sources, &scopes, &self.store)?;
+        *self.polling.fetcher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fetcher);
+        let base = base(&config, self.address)?;
+        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
+        // First the catalogue: what the committer marks as changed is rendered by it.
+        self.polling.catalogue.send_replace(Arc::clone(&catalogue));
+        self.polling.committer.follow(Arc::clone(&catalogue)).await?;
+        self.published.retain(&catalogue.ready_feeds());
+        Ok(())
+    }
+
+    /// Asks for polls; reports come one for each source until all have ended.
+    pub async fn poll(&self, sources: Vec<SourceKey>, force: bool) -> mpsc::UnboundedReceiver<Report> {
+        let (reports, received) = mpsc::unbounded_channel();
+        // A poller that has stopped drops the wish, and the reports end at once.
+        let _ = self.wishes.send(Wish { sources, force, reports }).await;
+        received
+    }
+
+    /// Waits until everything that was committed is published.
+    pub async fn settle(&self) {
+        self.marks.settle().await;
+    }
+
+    /// Ends the loops and makes durable what is not yet, within a few seconds.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        let mut tasks = self.tasks.lock().await;
+        let ended = async {
+            while tasks.join_next().await.is_some() {}
+            self.polling.committer.settle().await
+        };
+        match tokio::time::timeout(LAST_COMMITS, ended).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the last facts could not be stored"),
+            Err(_) => tracing::error!("the last commits took too long and were given up; nothing acknowledged is lost"),
+        }
+    }
+}
+
+fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
+    config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect()
+}
+
+fn base(config: &Config, address: SocketAddr) -> anyhow::Result<Url> {
+    match &config.server.public_url {
+        Some(url) => Ok(url.clone()),
+        None => Url::parse(&format!("http://{address}/")).context("the listening address makes no link"),
+    }
+}
+
+/// A fetcher as the configuration wants it.
+pub fn fetcher(config: &Config) -> anyhow::Result<Fetcher> {
+    let poll = &config.poll;
+    let hosts = poll.hosts.iter().map(|(host, pace)| (host.clone(), (pace.per_host, pace.host_delay)));
+    let settings = fetch::Settings {
+        user_agent: fetch::user_agent(poll.contact.as_deref()),
+        connect_timeout: poll.connect_timeout,
+        timeout: poll.timeout,
+        body_limit: poll.body_limit,
+        allow_private: poll.allow_private.clone(),
+        concurrency: poll.concurrency,
+        per_host: poll.per_host,
+        host_delay: poll.host_delay,
+        hosts: hosts.collect(),
+    };
+    Fetcher::new(settings).context("requests cannot be set up")
+}
+
+fn start_committer(
+    store: &Arc<Store>,
+    catalogue: &Arc<Catalogue>,
+    marks: &Arc<Marks>,
+    followed: watch::Receiver<Arc<Catalogue>>,
+) -> anyhow::Result<Committer> {
+    let marks = Arc::clone(marks);
+    let changed = Box::new(move |feeds: Option<&_>| republish::mark(&marks, &followed.borrow(), feeds));
+    let (committer, _ended) = Committer::start(Arc::clone(store), Arc::clone(catalogue), changed)?;
+    Ok(committer)
+}
+
+/// A title or a site that became known changes every document that names its source.
+fn relearnt(marks: &Arc<Marks>, followed: watch::Receiver<Arc<Catalogue>>) -> Box<dyn Fn() + Send + Sync> {
+    let marks = Arc::clone(marks);
+    Box::new(move || republish::mark(&marks, &followed.borrow(), None))
+}

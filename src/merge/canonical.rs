@@ -1,0 +1,105 @@
+//! An address → the form in which two spellings of it are equal. Used as a key only: links are published as given.
+
+use url::Url;
+
+/// Parameters that say how a reader came to a page, never which page it is.
+const TRACKING: &[&str] = &[
+    "_hsenc",
+    "_hsmi",
+    "_openstat",
+    "at_campaign",
+    "at_custom1",
+    "at_custom2",
+    "at_custom3",
+    "at_custom4",
+    "at_medium",
+    "campaign_id",
+    "cmpid",
+    "dclid",
+    "fbclid",
+    "ftag",
+    "gclid",
+    "gclsrc",
+    "guccounter",
+    "guce_referrer",
+    "guce_referrer_sig",
+    "icid",
+    "igshid",
+    "mc_cid",
+    "mc_eid",
+    "mkt_tok",
+    "msclkid",
+    "ns_campaign",
+    "ns_linkname",
+    "ns_mchannel",
+    "ns_source",
+    "oly_anon_id",
+    "oly_enc_id",
+    "ref_src",
+    "ref_url",
+    "sr_share",
+    "srnd",
+    "taid",
+    "twclid",
+    "vero_conv",
+    "vero_id",
+    "wickedid",
+    "wt_mc",
+    "xtor",
+    "yclid",
+];
+
+/// Beginnings of names of tracking parameters.
+const TRACKING_PREFIXES: &[&str] = &["utm_", "mtm_", "pk_", "piwik_", "hsa_", "stm_", "ga_"];
+
+/// Values of `source`, `ref` and `from` that only name the feed as the way; other values may matter.
+const FEED_WORDS: &[&str] = &["rss", "feed", "feeds", "atom", "rssfeed", "newsfeed", "xml"];
+
+fn is_tracking(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    TRACKING.contains(&name.as_str())
+        || TRACKING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || (matches!(name.as_str(), "source" | "ref" | "from")
+            && FEED_WORDS.contains(&value.to_ascii_lowercase().as_str()))
+}
+
+/// The host without the labels that name a device or a variant of the same site.
+pub fn site_host(url: &Url) -> Option<&str> {
+    let host = url.host_str()?.trim_end_matches('.');
+    let bare = ["www.", "m.", "amp.", "mobile."].iter().find_map(|label| host.strip_prefix(label));
+    // `m.com` is a name of its own; a label goes only where a whole name is left.
+    Some(bare.filter(|rest| rest.contains('.')).unwrap_or(host))
+}
+
+/// The canonical text of an address, without its scheme: http and https are the same page.
+pub fn canonical(url: &Url) -> String {
+    let mut text = site_host(url).unwrap_or_default().to_owned();
+    if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
+        text.push_str(&format!(":{port}"));
+    }
+    text.push_str(url.path().trim_end_matches('/'));
+    let mut pairs: Vec<_> = url.query_pairs().filter(|(name, value)| !is_tracking(name, value)).collect();
+    pairs.sort();
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+        text.push('=');
+        text.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+    }
+    text
+}
+
+/// The fragment, unless it is only a way of tracking. Two entries of one source may differ in nothing else
+/// (`changelog#v2`, `changelog#v3`).
+pub fn telling_fragment(url: &Url) -> Option<&str> {
+    let fragment = url.fragment()?;
+    let tracking = fragment.is_empty()
+        || fragment.contains(":~:text=")
+        || ["xtor=", "utm_", "Echobox="].iter().any(|prefix| fragment.starts_with(prefix));
+    (!tracking).then_some(fragment)
+}
+
+/// Whether an address is the front page of a site, which never names one entry.
+pub fn is_front_page(url: &Url) -> bool {
+    url.path().trim_matches('/').is_empty() && url.query().is_none()
+}

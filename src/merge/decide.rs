@@ -1,0 +1,342 @@
+//! Observations + what is known → changes. One document at a time; the same facts give the same answer.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::merge::agree::{self, Agreement};
+use crate::merge::canonical;
+use crate::merge::identify::Identified;
+use crate::model::Timestamp;
+use crate::model::entry::{Entry, Ground, Key, KeyKind, PublicId, Seq, Sighting, TextHash};
+use crate::model::source::{Grounds, Scope};
+
+/// Most keys that one sighting keeps. A live blog has another text at every poll; the oldest fingerprints go first.
+pub const KEYS_LIMIT: usize = 40;
+
+/// The poll that brought the observations.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub scope: Scope,
+    /// When this source was last polled with success; `None` at its first poll.
+    pub previous_poll: Option<Timestamp>,
+    pub now: Timestamp,
+    /// The own keys of everything in the document, also of what is unchanged and therefore not decided again.
+    pub document: HashSet<Key>,
+}
+
+/// Entries that are like an observation although no key says so, as an index of likeness proposes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Likeness {
+    pub entry: Seq,
+    pub score: f32,
+    pub evidence: String,
+}
+
+/// What is known about the observations of one document: every entry that shares a key with one of them.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub entries: HashMap<Seq, Entry>,
+    pub by_key: HashMap<Key, Vec<Seq>>,
+    /// Public ids of the observations that are taken already.
+    pub taken: HashSet<PublicId>,
+    /// Proposals by own key; empty while nothing proposes any.
+    pub alike: HashMap<Key, Vec<Likeness>>,
+}
+
+/// Facts that are asked for only when they decide.
+pub struct Facts<'a> {
+    /// The visible text of a stored sighting.
+    pub text: &'a dyn Fn(TextHash) -> Option<String>,
+    /// The grounds that a source admits.
+    pub grounds: &'a dyn Fn(&Scope) -> Grounds,
+}
+
+/// One entry after the change, and which of its sightings brought it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub kind: ChangeKind,
+    pub entry: Entry,
+    /// Index into `entry.sightings`.
+    pub sighting: usize,
+    /// Keys that the sighting did not have before.
+    pub new_keys: Vec<Key>,
+    /// Keys that it no longer has; see [`KEYS_LIMIT`].
+    pub dropped_keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    New,
+    /// A further source's copy.
+    Joined,
+    Updated,
+}
+
+/// Decides one document's observations, oldest first, taking sequence numbers from `next`.
+///
+/// Each change holds the entry as it is after all earlier ones, so that they are applied in order.
+pub fn decide(
+    arrival: &Arrival,
+    mut seen: Vec<Identified>,
+    mut known: Known,
+    facts: &Facts<'_>,
+    next: &mut Seq,
+) -> Vec<(Change, Identified)> {
+    // Documents are newest first by habit, so what has no date joins in reverse order.
+    seen.reverse();
+    seen.sort_by_key(|one| sort_at(one, arrival));
+    let mut changes = Vec::new();
+    for one in seen {
+        let change = match choose(arrival, &one, &known, facts) {
+            Choice::Update(seq, index) => update(arrival, &one, &known.entries[&seq], index),
+            Choice::Join(seq, join) => Some(joined(arrival, &one, &known.entries[&seq], join, next)),
+            Choice::New => Some(new(arrival, &one, &known.taken, next)),
+        };
+        let Some(change) = change else { continue };
+        known.taken.insert(change.entry.id);
+        known.taken.insert(change.entry.sightings[change.sighting].id);
+        for key in &change.new_keys {
+            known.by_key.entry(*key).or_default().push(change.entry.seq);
+        }
+        known.entries.insert(change.entry.seq, change.entry.clone());
+        changes.push((change, one));
+    }
+    changes
+}
+
+enum Choice {
+    /// The entry's sighting with this index is the same item.
+    Update(Seq, usize),
+    Join(Seq, Join),
+    New,
+}
+
+struct Join {
+    ground: Ground,
+    score: f32,
+    evidence: String,
+}
+
+fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>) -> Choice {
+    let sharing = |key: Option<Key>| {
+        let mut seqs = key.and_then(|key| known.by_key.get(&key)).cloned().unwrap_or_default();
+        seqs.sort_unstable();
+        seqs.dedup();
+        seqs.into_iter().filter_map(|seq| known.entries.get(&seq))
+    };
+    for key in one.keys() {
+        for entry in sharing(Some(key)) {
+            let same =
+                |sighting: &Sighting| sighting.source == arrival.scope && is_same_item(arrival, one, sighting, key);
+            if let Some(index) = entry.sightings.iter().position(same) {
+                return Choice::Update(entry.seq, index);
+            }
+        }
+    }
+    for key in one.keys() {
+        for entry in sharing(Some(key)) {
+            if let Some(join) = join(arrival, one, entry, key, facts) {
+                return Choice::Join(entry.seq, join);
+            }
+        }
+    }
+    let mut alike: Vec<&Likeness> = known.alike.get(&one.own).into_iter().flatten().collect();
+    alike.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.entry.cmp(&right.entry)));
+    for likeness in alike {
+        if known.entries.get(&likeness.entry).is_some_and(|entry| !holds(entry, &arrival.scope)) {
+            let join =
+                Join { ground: Ground::NearDuplicate, score: likeness.score, evidence: likeness.evidence.clone() };
+            return Choice::Join(likeness.entry, join);
+        }
+    }
+    Choice::New
+}
+
+fn holds(entry: &Entry, scope: &Scope) -> bool {
+    entry.sightings.iter().any(|sighting| sighting.source == *scope)
+}
+
+/// Whether an observation is the same source's sighting again, under whatever name.
+fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: Key) -> bool {
+    if !sighting.keys.contains(&key) {
+        return false;
+    }
+    if key == one.own {
+        return true;
+    }
+    // Another name within one source: the old one must be gone, or these are two items.
+    let still_there = sighting.keys.iter().any(|key| key.kind == KeyKind::Guid && arrival.document.contains(key));
+    if still_there {
+        return false;
+    }
+    let observation = &one.observation;
+    let differs = |one: Option<String>, other: Option<String>| one.is_some() && other.is_some() && one != other;
+    let other_time =
+        observation.published.is_some() && sighting.published.is_some() && observation.published != sighting.published;
+    let other_title = differs(observation.title.as_deref().map(folded), sighting.title.as_deref().map(folded));
+    match key.kind {
+        KeyKind::Guid => true,
+        KeyKind::Url => {
+            let fragment =
+                |url: &Option<url::Url>| url.as_ref().and_then(canonical::telling_fragment).map(str::to_owned);
+            let other_text = one.content.is_none_or(|content| !sighting.keys.contains(&content));
+            fragment(&observation.url) == fragment(&sighting.url) && !(other_time && other_title && other_text)
+        }
+        KeyKind::Content => {
+            let enclosure =
+                |list: &[crate::model::document::Enclosure]| list.first().map(|it| it.url.path().to_owned());
+            !other_time && !other_title && !differs(enclosure(&observation.enclosures), enclosure(&sighting.enclosures))
+        }
+    }
+}
+
+fn folded(title: &str) -> String {
+    crate::text::words(title).join(" ")
+}
+
+/// Whether an observation is another source's copy of an entry, on the ground that `key` stands for.
+fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Facts<'_>) -> Option<Join> {
+    if holds(entry, &arrival.scope) || (key.kind == KeyKind::Guid && !one.is_global) {
+        return None;
+    }
+    let admitted = |grounds: Grounds| match key.kind {
+        KeyKind::Guid => grounds.same_guid,
+        KeyKind::Url => grounds.same_url,
+        KeyKind::Content => grounds.same_content,
+    };
+    if !admitted((facts.grounds)(&arrival.scope)) {
+        return None;
+    }
+    let sharing = entry.sightings.iter().filter(|sighting| sighting.keys.contains(&key));
+    let mut sharing = sharing.filter(|sighting| admitted((facts.grounds)(&sighting.source)));
+    if key.kind == KeyKind::Content {
+        let copy = sharing.next()?;
+        let evidence = format!("the same text as in {}", copy.source.as_str());
+        return Some(Join { ground: Ground::SameContent, score: 1.0, evidence });
+    }
+    let (copy, agreement) = sharing.find_map(|copy| Some((copy, agreement(one, copy, facts)?)))?;
+    let (ground, what) = match key.kind {
+        KeyKind::Guid => (Ground::SameGuid, "guid"),
+        _ => (Ground::SameUrl, "address"),
+    };
+    let evidence = format!(
+        "the same {what} as in {}, and the {} agrees ({:.2})",
+        copy.source.as_str(),
+        agreement.of,
+        agreement.score
+    );
+    Some(Join { ground, score: 1.0, evidence })
+}
+
+fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Option<Agreement> {
+    if one.content.is_some_and(|content| copy.keys.contains(&content)) {
+        return Some(Agreement { of: "text", score: 1.0 });
+    }
+    agree::titles(one.observation.title.as_deref(), copy.title.as_deref())
+        .or_else(|| agree::texts(&one.text, &(facts.text)(copy.text?)?))
+}
+
+/// The claimed time within the span in which the entry can have appeared. A late or back-dated arrival cannot hide
+/// below what a reader has seen, and a date in the future cannot sit on top.
+fn sort_at(one: &Identified, arrival: &Arrival) -> Timestamp {
+    let claimed = one.observation.published.or(one.observation.updated).unwrap_or(arrival.now);
+    let not_before = arrival.previous_poll.unwrap_or(Timestamp::UNIX_EPOCH).min(arrival.now);
+    claimed.clamp(not_before, arrival.now)
+}
+
+fn sighting(arrival: &Arrival, one: &Identified, seq: Seq, id: PublicId, join: Join) -> Sighting {
+    let observation = &one.observation;
+    Sighting {
+        seq,
+        source: arrival.scope.clone(),
+        id,
+        first_seen: arrival.now,
+        sort_at: sort_at(one, arrival),
+        changed: None,
+        guid: observation.guid.clone(),
+        url: observation.url.clone(),
+        title: observation.title.clone(),
+        published: observation.published,
+        authors: observation.authors.clone(),
+        categories: observation.categories.clone(),
+        enclosures: observation.enclosures.clone(),
+        language: observation.language.clone(),
+        text: one.text_hash,
+        ground: join.ground,
+        score: join.score,
+        evidence: join.evidence,
+        keys: one.keys().collect(),
+        fingerprint: one.fingerprint,
+        reading: one.reading,
+    }
+}
+
+fn take(next: &mut Seq) -> Seq {
+    let taken = *next;
+    next.0 += 1;
+    taken
+}
+
+fn new(arrival: &Arrival, one: &Identified, taken: &HashSet<PublicId>, next: &mut Seq) -> Change {
+    let alone = *one.ids.last().expect("identify gives at least one id");
+    let seq = take(next);
+    let free = one.ids.iter().find(|id| !taken.contains(id)).copied();
+    // All taken: the same source once had an entry of this name that was parted from it or whose name moved on.
+    let id = free.unwrap_or_else(|| numbered(alone, seq));
+    let join = Join { ground: Ground::First, score: 1.0, evidence: String::new() };
+    let sighting = sighting(arrival, one, take(next), id, join);
+    let new_keys = sighting.keys.clone();
+    let entry = Entry { seq, id, first_seen: arrival.now, sightings: vec![sighting], placements: Vec::new() };
+    Change { kind: ChangeKind::New, entry, sighting: 0, new_keys, dropped_keys: Vec::new() }
+}
+
+fn numbered(id: PublicId, seq: Seq) -> PublicId {
+    let name_space = uuid::Uuid::from_bytes(id.0);
+    PublicId(uuid::Uuid::new_v5(&name_space, &seq.0.to_be_bytes()).into_bytes())
+}
+
+fn joined(arrival: &Arrival, one: &Identified, entry: &Entry, join: Join, next: &mut Seq) -> Change {
+    let alone = *one.ids.last().expect("identify gives at least one id");
+    let sighting = sighting(arrival, one, take(next), alone, join);
+    let new_keys = sighting.keys.clone();
+    let mut entry = entry.clone();
+    entry.sightings.push(sighting);
+    Change { kind: ChangeKind::Joined, sighting: entry.sightings.len() - 1, entry, new_keys, dropped_keys: Vec::new() }
+}
+
+/// The sighting as the document shows it now; `None` when nothing that we keep has changed.
+fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> Option<Change> {
+    let mut entry = entry.clone();
+    let sighting = &mut entry.sightings[index];
+    let new_keys: Vec<Key> = one.keys().filter(|key| !sighting.keys.contains(key)).collect();
+    if sighting.fingerprint == one.fingerprint && new_keys.is_empty() {
+        return None;
+    }
+    if sighting.reading != one.reading {
+        sighting.changed = Some(arrival.now);
+    }
+    let observation = &one.observation;
+    sighting.guid.clone_from(&observation.guid);
+    sighting.url.clone_from(&observation.url);
+    sighting.title.clone_from(&observation.title);
+    sighting.authors.clone_from(&observation.authors);
+    sighting.categories.clone_from(&observation.categories);
+    sighting.enclosures.clone_from(&observation.enclosures);
+    sighting.language.clone_from(&observation.language);
+    // The first date that was claimed stays: publishers bump it with every edit.
+    sighting.published = sighting.published.or(observation.published);
+    sighting.text = one.text_hash;
+    sighting.fingerprint = one.fingerprint;
+    sighting.reading = one.reading;
+    sighting.keys.extend(&new_keys);
+    let dropped_keys = drop_oldest(&mut sighting.keys, one);
+    Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys })
+}
+
+fn drop_oldest(keys: &mut Vec<Key>, one: &Identified) -> Vec<Key> {
+    let mut dropped = Vec::new();
+    while keys.len() > KEYS_LIMIT {
+        let oldest = keys.iter().position(|key| key.kind == KeyKind::Content && Some(*key) != one.content).unwrap_or(0);
+        dropped.push(keys.remove(oldest));
+    }
+    dropped
+}

@@ -1,0 +1,127 @@
+//! An entry → what a reader is shown of it. Derived at each rendering from what is stored, so that a changed priority or a
+//! removed source takes effect at once and nothing on disk has to follow.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use url::Url;
+
+use crate::merge::canonical::site_host;
+use crate::model::Timestamp;
+use crate::model::entry::{Entry, Presented, Provenance, Sighting, Texts};
+use crate::model::source::{Scope, SourceKey};
+
+/// The sources as they are declared now. Sightings of any other source are kept, but not shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    pub sources: HashMap<Scope, StandingSource>,
+}
+
+/// What showing a sighting needs to know of its source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingSource {
+    pub key: SourceKey,
+    pub title: String,
+    /// The feed's own address; `None` for a file.
+    pub address: Option<Url>,
+    /// The page of the site, as the source's document names it.
+    pub site: Option<Url>,
+    pub priority: i32,
+}
+
+/// The sighting whose title, text and link are shown: of the highest priority, then one whose link lives on its source's own
+/// site, then the earliest claimed, then by key. Never by the order of arrival. `None` when no source of it is declared any more.
+pub fn shown<'a>(entry: &'a Entry, standing: &Standing) -> Option<&'a Sighting> {
+    let living =
+        entry.sightings.iter().filter_map(|sighting| Some((sighting, standing.sources.get(&sighting.source)?)));
+    let ranked = living.min_by_key(|(sighting, source)| {
+        let claimed = claimed(sighting);
+        (
+            Reverse(source.priority),
+            !is_at_home(sighting, source),
+            claimed.is_none(),
+            claimed,
+            source.key.clone(),
+            sighting.seq,
+        )
+    });
+    ranked.map(|(sighting, _)| sighting)
+}
+
+/// The entry as it is shown, with the raw fragments of the sighting that [`shown`] names.
+pub fn present(entry: &Entry, standing: &Standing, texts: Texts) -> Option<Presented> {
+    let shown = shown(entry, standing)?;
+    let mut others: Vec<&Sighting> = entry
+        .sightings
+        .iter()
+        .filter(|sighting| sighting.seq != shown.seq && standing.sources.contains_key(&sighting.source))
+        .collect();
+    others.sort_by_key(|sighting| (standing.sources[&sighting.source].key.clone(), sighting.seq));
+    let published = published(shown);
+    let sightings: Vec<&Sighting> = std::iter::once(shown).chain(others).collect();
+    Some(Presented {
+        id: entry.id,
+        first_seen: entry.first_seen,
+        published,
+        updated: shown.changed.unwrap_or(published).max(published),
+        title: shown.title.clone(),
+        url: shown.url.clone(),
+        authors: shown.authors.clone(),
+        categories: categories(&sightings),
+        enclosures: shown.enclosures.clone(),
+        language: shown.language.clone(),
+        texts,
+        sightings: sightings.iter().map(|sighting| provenance(sighting, &standing.sources[&sighting.source])).collect(),
+    })
+}
+
+/// When anything about the entry last changed, by our own clock. Bounds `Last-Modified` of every feed that holds it.
+pub fn touched(entry: &Entry) -> Timestamp {
+    let changes =
+        entry.sightings.iter().map(|sighting| sighting.changed.unwrap_or(sighting.first_seen).max(sighting.first_seen));
+    changes.max().unwrap_or(entry.first_seen)
+}
+
+/// The claimed time of publishing where it can be true: not later than first seen, not before the epoch of Unix.
+fn claimed(sighting: &Sighting) -> Option<Timestamp> {
+    let claimed = sighting.published.filter(|claimed| *claimed > Timestamp::UNIX_EPOCH);
+    claimed.map(|claimed| claimed.min(sighting.first_seen))
+}
+
+/// The time of publishing that is shown and that queries mean: as claimed, else first seen.
+pub fn published(sighting: &Sighting) -> Timestamp {
+    claimed(sighting).unwrap_or(sighting.first_seen)
+}
+
+fn is_at_home(sighting: &Sighting, source: &StandingSource) -> bool {
+    let Some(host) = sighting.url.as_ref().and_then(site_host) else { return false };
+    let homes = [source.site.as_ref(), source.address.as_ref()];
+    homes.into_iter().flatten().filter_map(site_host).any(|home| within(host, home) || within(home, host))
+}
+
+/// Whether one host is the other or lies below it.
+fn within(host: &str, parent: &str) -> bool {
+    host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn categories(sightings: &[&Sighting]) -> Vec<String> {
+    let mut met = std::collections::HashSet::new();
+    let all = sightings.iter().flat_map(|sighting| &sighting.categories);
+    all.filter(|category| met.insert(crate::text::fold(category))).cloned().collect()
+}
+
+fn provenance(sighting: &Sighting, source: &StandingSource) -> Provenance {
+    Provenance {
+        source: source.key.clone(),
+        source_title: source.title.clone(),
+        source_address: source.address.clone(),
+        site: source.site.clone(),
+        source_updated: Some(sighting.changed.unwrap_or_else(|| published(sighting))),
+        guid: sighting.guid.clone(),
+        url: sighting.url.clone(),
+        title: sighting.title.clone(),
+        published: sighting.published,
+        ground: sighting.ground,
+        score: sighting.score,
+    }
+}

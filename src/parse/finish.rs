@@ -1,0 +1,88 @@
+//! What holds for every dialect: bounds, no empty values, no absurd dates, nothing twice.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+
+use crate::model::Timestamp;
+use crate::model::document::{Observation, Parsed};
+
+/// Most entries of one document.
+const ENTRIES: usize = 5_000;
+/// Most categories, authors and enclosures of one entry.
+const LIST: usize = 50;
+/// Most notes that are kept.
+const NOTES: usize = 50;
+
+pub(super) fn finish(parsed: &mut Parsed, now: Timestamp) {
+    let before = parsed.observations.len();
+    if before > ENTRIES {
+        parsed.notes.push(format!("of {before} entries only the first {ENTRIES} were read"));
+        parsed.observations.truncate(ENTRIES);
+    }
+    let mut absurd = 0_usize;
+    for observation in &mut parsed.observations {
+        absurd += bounded(observation, now);
+    }
+    if absurd > 0 {
+        parsed.notes.push(format!("{absurd} dates before 1970 or more than a day ahead were left out"));
+    }
+    let all = parsed.observations.len();
+    parsed.observations.retain(says_something);
+    let empty = all - parsed.observations.len();
+    if empty > 0 {
+        parsed.notes.push(format!("{empty} entries without guid, link, title and text were skipped"));
+    }
+    if parsed.notes.len() > NOTES {
+        let more = parsed.notes.len() - NOTES;
+        parsed.notes.truncate(NOTES);
+        parsed.notes.push(format!("and {more} more oddities"));
+    }
+}
+
+fn says_something(observation: &Observation) -> bool {
+    observation.guid.is_some()
+        || observation.url.is_some()
+        || observation.title.is_some()
+        || observation.summary.is_some()
+        || observation.content.is_some()
+        || !observation.enclosures.is_empty()
+}
+
+/// How many dates had to go.
+fn bounded(observation: &mut Observation, now: Timestamp) -> usize {
+    let latest = now + TimeDelta::days(1);
+    let mut dropped = 0;
+    for date in [&mut observation.published, &mut observation.updated] {
+        if date.is_some_and(|date| date <= Timestamp::UNIX_EPOCH || date > latest) {
+            *date = None;
+            dropped += 1;
+        }
+    }
+    distinct(&mut observation.categories, |category| {
+        *category = category.trim().to_owned();
+        (!category.is_empty()).then(|| category.to_lowercase())
+    });
+    distinct(&mut observation.authors, |author| {
+        author.name = author.name.trim().to_owned();
+        (!author.name.is_empty()).then(|| author.name.clone())
+    });
+    distinct(&mut observation.enclosures, |enclosure| {
+        enclosure.length = enclosure.length.filter(|length| *length > 0);
+        Some(enclosure.url.to_string())
+    });
+    observation.language = observation.language.take().map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty());
+    dropped
+}
+
+/// Keeps the first of what has the same name, and nothing without one.
+fn distinct<T>(list: &mut Vec<T>, name: impl Fn(&mut T) -> Option<String>) {
+    let mut met = HashSet::new();
+    let mut kept = Vec::new();
+    for mut item in list.drain(..) {
+        if name(&mut item).is_some_and(|name| met.insert(name)) && kept.len() < LIST {
+            kept.push(item);
+        }
+    }
+    *list = kept;
+}

@@ -1,0 +1,113 @@
+//! JSON Feed 1.0 and 1.1, field by field: what has the wrong type is skipped alone.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::model::document::{Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml};
+use crate::parse::border::{as_html, web_address};
+use crate::parse::{NotAFeed, dates};
+use crate::text;
+
+pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| NotAFeed::new(format!("the JSON is broken: {error}")))?;
+    let feed = value.as_object().ok_or_else(|| NotAFeed::new("this JSON is not a JSON Feed"))?;
+    let is_feed = string(feed, "version").is_some_and(|version| version.contains("jsonfeed.org/version/"));
+    let items = feed.get("items").and_then(Value::as_array);
+    let Some(items) =
+        items.filter(|items| is_feed || looks_like_items(items)).or_else(|| is_feed.then_some(const { &Vec::new() }))
+    else {
+        return Err(NotAFeed::new(
+            "this JSON is not a JSON Feed (no `version` of jsonfeed.org and no `items` as it has them)",
+        ));
+    };
+    let header = Header {
+        title: string(feed, "title").map(|title| text::visible_title(&title)).filter(|title| !title.is_empty()),
+        url: address(feed, "home_page_url", base),
+        language: string(feed, "language"),
+        ttl_minutes: None,
+    };
+    let authors = people(feed);
+    let mut notes = Vec::new();
+    let mut observations = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match item.as_object() {
+            Some(item) => observations.push(observation(item, base, &authors)),
+            None => notes.push(format!("item {} is no object and was skipped", index + 1)),
+        }
+    }
+    Ok(Parsed { dialect: Dialect::JsonFeed, header, observations, notes })
+}
+
+fn looks_like_items(items: &[Value]) -> bool {
+    let has = |item: &Value, key: &str| item.get(key).is_some();
+    items.first().is_some_and(|item| has(item, "id") && (has(item, "content_html") || has(item, "content_text")))
+}
+
+fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person]) -> Observation {
+    // JSON Feed 1.1: an id that is a number is to be read as text.
+    let id = string(item, "id").or_else(|| item.get("id").filter(|id| id.is_number()).map(ToString::to_string));
+    let guid =
+        id.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).map(|value| Guid { value, is_permalink: None });
+    let by_guid = guid.as_ref().and_then(|guid| web_address(&guid.value, None));
+    let html = string(item, "content_html").map(RawHtml);
+    let content =
+        html.or_else(|| string(item, "content_text").map(|text| RawHtml(as_html(&text.replace('&', "&amp;")))));
+    let summary = string(item, "summary").map(|text| RawHtml(as_html(&text.replace('&', "&amp;"))));
+    let date = |key| string(item, key).as_deref().and_then(dates::read_date);
+    let authors = people(item);
+    let (summary, content) = if content.is_none() { (None, summary) } else { (summary, content) };
+    Observation {
+        url: address(item, "url", base).or_else(|| address(item, "external_url", base)).or(by_guid),
+        title: string(item, "title").map(|title| text::visible_title(&title)).filter(|title| !title.is_empty()),
+        published: date("date_published"),
+        updated: date("date_modified"),
+        authors: if authors.is_empty() { fallback.to_vec() } else { authors },
+        categories: list(item, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        enclosures: list(item, "attachments").iter().filter_map(|it| enclosure(it.as_object()?, base)).collect(),
+        language: string(item, "language"),
+        guid,
+        summary,
+        content,
+    }
+}
+
+fn string(object: &Map<String, Value>, key: &str) -> Option<String> {
+    object.get(key)?.as_str().map(str::to_owned).filter(|text| !text.trim().is_empty())
+}
+
+fn list<'v>(object: &'v Map<String, Value>, key: &str) -> &'v [Value] {
+    object.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn address(object: &Map<String, Value>, key: &str, base: Option<&Url>) -> Option<Url> {
+    string(object, key).and_then(|text| web_address(&text, base))
+}
+
+/// `authors` of version 1.1, else `author` of version 1.0.
+fn people(object: &Map<String, Value>) -> Vec<Person> {
+    let single = object.get("author").into_iter();
+    let person = |person: &Value| {
+        let person = person.as_object()?;
+        Some(Person { name: string(person, "name")?, url: address(person, "url", None) })
+    };
+    let people: Vec<Person> = list(object, "authors").iter().filter_map(person).collect();
+    if people.is_empty() { single.filter_map(person).collect() } else { people }
+}
+
+fn enclosure(attachment: &Map<String, Value>, base: Option<&Url>) -> Option<Enclosure> {
+    let size = attachment.get("size_in_bytes");
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a size is positive and far below 2^53"
+    )]
+    let length = size
+        .and_then(|size| size.as_u64().or_else(|| size.as_f64().filter(|size| *size > 0.0).map(|size| size as u64)));
+    Some(Enclosure {
+        url: address(attachment, "url", base)?,
+        media_type: string(attachment, "mime_type"),
+        length,
+        title: string(attachment, "title"),
+    })
+}

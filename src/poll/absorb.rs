@@ -1,0 +1,180 @@
+//! One prepared document → one commit. The screen on which an entry's way into the store can be read:
+//! gather what is known, decide, place, write.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
+use crate::merge::identify::Identified;
+use crate::model::Timestamp;
+use crate::model::entry::{Entry, Key, Placement, Seq, Sighting, TextHash};
+use crate::model::feed::FeedId;
+use crate::model::source::{Grounds, Scope};
+use crate::poll::prepare::Prepared;
+use crate::poll::topics::Topics;
+use crate::select::candidate::SourceFacts;
+use crate::select::catalogue::Catalogue;
+use crate::store::engine::StoreError;
+use crate::store::entries::{Commit, EntryWrite, Store};
+use crate::store::keys::Place;
+use crate::store::record::Counters;
+use crate::store::source::SourceState;
+use crate::text;
+
+/// What a poll brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Absorbed {
+    pub new: usize,
+    pub joined: usize,
+    pub updated: usize,
+    /// Feeds whose documents differ now.
+    pub feeds: HashSet<FeedId>,
+    pub state: SourceState,
+}
+
+/// A document's whole way from observations to stored entries. Applied, not yet synced, when it returns.
+pub fn absorb(
+    store: &Store,
+    topics: &Topics,
+    catalogue: &Catalogue,
+    prepared: Prepared,
+    counters: &mut Counters,
+) -> Result<Absorbed, StoreError> {
+    let Prepared { arrival, seen, texts, hashes, mut state, .. } = prepared;
+    let known = gather(store, &seen)?;
+    let before: HashMap<Seq, Entry> = known.entries.clone();
+    let grounds = grounds(catalogue);
+    let facts =
+        Facts { text: &|hash| visible(store, hash), grounds: &|scope| grounds.get(scope).copied().unwrap_or_default() };
+    let mut next = Seq(counters.next.max(1));
+    let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
+
+    let mut absorbed = Absorbed::default();
+    let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
+    let mut texts: HashMap<TextHash, Vec<u8>> = texts.into_iter().collect();
+    let mut commit = Commit::default();
+    for (change, one) in changes {
+        count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
+        let mut write = write(&change, before.get(&change.entry.seq), &one, &mut texts);
+        if let Some(placements) = latest.get(&change.entry.seq) {
+            write.entry.placements.clone_from(placements);
+        }
+        place(&mut write, change.sighting, &one, topics, catalogue, arrival.now);
+        latest.insert(change.entry.seq, write.entry.placements.clone());
+        absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
+        commit.entries.push(write);
+    }
+    counters.next = next.0;
+    if !commit.entries.is_empty() {
+        state.last_change = Some(arrival.now);
+        commit.counters = Some(*counters);
+        commit.last_document = Some((arrival.scope.clone(), hashes));
+    }
+    commit.sources = vec![(arrival.scope, state.clone())];
+    store.commit(&commit)?;
+    absorbed.state = state;
+    Ok(absorbed)
+}
+
+/// Every stored entry that shares a key with one of the observations, and which of their ids are taken.
+fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
+    let mut known = Known::default();
+    for one in seen {
+        for key in one.keys() {
+            let sharing = store.sharing(key)?;
+            for seq in &sharing {
+                if !known.entries.contains_key(seq)
+                    && let Some(entry) = store.entry(*seq)?
+                {
+                    known.entries.insert(*seq, entry);
+                }
+            }
+            if !sharing.is_empty() {
+                known.by_key.insert(key, sharing);
+            }
+        }
+        for id in &one.ids {
+            if store.entry_with_id(*id)?.is_some() {
+                known.taken.insert(*id);
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn grounds(catalogue: &Catalogue) -> HashMap<Scope, Grounds> {
+    let sources = catalogue.config.sources.iter();
+    sources.filter_map(|source| Some((catalogue.scopes.get(&source.key)?.clone(), source.grounds))).collect()
+}
+
+/// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
+fn visible(store: &Store, hash: TextHash) -> Option<String> {
+    let texts = store.texts(hash).ok().flatten()?;
+    let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
+    texts.max_by_key(String::len)
+}
+
+fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState, scope: &Scope) {
+    let first_of_source = change.entry.sightings.iter().filter(|sighting| sighting.source == *scope).count() == 1;
+    match change.kind {
+        ChangeKind::New => {
+            absorbed.new += 1;
+            counters.entries += 1;
+        }
+        ChangeKind::Joined => absorbed.joined += 1,
+        ChangeKind::Updated => absorbed.updated += 1,
+    }
+    if change.kind != ChangeKind::Updated {
+        counters.sightings += 1;
+        state.entries += u64::from(first_of_source);
+    }
+}
+
+fn write(
+    change: &Change,
+    before: Option<&Entry>,
+    one: &Identified,
+    texts: &mut HashMap<TextHash, Vec<u8>>,
+) -> EntryWrite {
+    let held = |key: &Key, but: usize| {
+        let others = change.entry.sightings.iter().enumerate().filter(|(index, _)| *index != but);
+        others.into_iter().any(|(_, sighting): (_, &Sighting)| sighting.keys.contains(key))
+    };
+    let old_text = before.and_then(|entry| entry.sightings.get(change.sighting)).and_then(|sighting| sighting.text);
+    let text = one.text_hash.filter(|hash| old_text != Some(*hash));
+    EntryWrite {
+        entry: change.entry.clone(),
+        is_new: change.kind == ChangeKind::New,
+        new_keys: change.new_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
+        dropped_keys: change.dropped_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
+        text: text.and_then(|hash| Some((hash, texts.remove(&hash)?))),
+        dropped_text: old_text.filter(|hash| one.text_hash != Some(*hash)),
+        joins: Vec::new(),
+    }
+}
+
+/// Puts the entry into every feed that its changed sighting belongs to and that does not hold it yet. A place once taken stays.
+fn place(
+    write: &mut EntryWrite,
+    index: usize,
+    one: &Identified,
+    topics: &Topics,
+    catalogue: &Catalogue,
+    now: Timestamp,
+) {
+    let sighting = write.entry.sightings[index].clone();
+    let mut feeds = vec![(FeedId::All, vec![0]), (FeedId::Source(sighting.source.clone()), vec![0])];
+    if let Some(source) = SourceFacts::of(catalogue, &sighting.source) {
+        let found = topics.of(&sighting, &one.texts(), &source, now);
+        feeds.extend(found.into_iter().map(|(topic, epochs)| (FeedId::Topic(topic), epochs)));
+    }
+    // A sighting that an edit brought into a topic arrives there now, not when it was first seen.
+    let sort_at = if sighting.changed == Some(now) { now } else { sighting.sort_at };
+    for (feed, epochs) in feeds {
+        if write.entry.placements.iter().any(|placement| placement.feed == feed) {
+            continue;
+        }
+        let place = Place { sort_at, seq: write.entry.seq };
+        write.joins.extend(epochs.into_iter().map(|epoch| (feed.clone(), epoch, place)));
+        write.entry.placements.push(Placement { feed, sort_at });
+    }
+}

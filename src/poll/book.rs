@@ -1,0 +1,230 @@
+//! What is known of every source between polls, in memory: loaded at the start, written back with commits or once a minute.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::Timestamp;
+use crate::model::source::{Location, Scope, Source, SourceKey};
+use crate::published::status::{Health, SourceStatus};
+use crate::schedule::{self, Due, Policy};
+use crate::select::catalogue::{Catalogue, Learnt, without_secrets};
+use crate::store::engine::StoreError;
+use crate::store::entries::Store;
+use crate::store::source::SourceState;
+
+/// One source as the poller sees it.
+#[derive(Clone)]
+struct Slot {
+    scope: Scope,
+    state: SourceState,
+    last_document: Arc<Vec<[u8; 16]>>,
+    /// The state differs from what the store holds.
+    is_dirty: bool,
+    in_flight: bool,
+}
+
+/// What a poll starts from.
+pub struct Checkout {
+    pub source: Source,
+    pub scope: Scope,
+    pub state: SourceState,
+    pub last_document: Arc<Vec<[u8; 16]>>,
+}
+
+/// All sources that are declared.
+#[derive(Default)]
+pub struct Book {
+    slots: Mutex<HashMap<SourceKey, Slot>>,
+}
+
+impl Book {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SourceKey, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in the declared sources and lets go of all others. Facts of a source whose address changed are kept only as far as
+    /// they belong to the source and not to the address.
+    pub fn follow(
+        &self,
+        sources: &[Source],
+        scopes: &HashMap<SourceKey, Scope>,
+        store: &Store,
+    ) -> Result<(), StoreError> {
+        let mut slots = self.lock();
+        let mut kept = HashMap::new();
+        for source in sources {
+            let Some(scope) = scopes.get(&source.key) else { continue };
+            let old = slots.remove(&source.key).filter(|slot| slot.scope == *scope);
+            let mut slot = match old {
+                Some(slot) => slot,
+                None => Slot {
+                    scope: scope.clone(),
+                    state: store.source(scope)?.unwrap_or_default(),
+                    last_document: Arc::new(store.last_document(scope)?),
+                    is_dirty: false,
+                    in_flight: false,
+                },
+            };
+            at_address(&mut slot.state, &source.location);
+            kept.insert(source.key.clone(), slot);
+        }
+        *slots = kept;
+        Ok(())
+    }
+
+    /// When a source is to be polled; `None` while it is being polled or is not declared.
+    pub fn due(&self, source: &Source, now: Timestamp) -> Option<Due> {
+        let slots = self.lock();
+        let slot = slots.get(&source.key).filter(|slot| !slot.in_flight)?;
+        Some(schedule::due(source.key.as_str(), &slot.state.facts, &policy(source), now))
+    }
+
+    /// Until when the publisher forbade requests, if it did.
+    pub fn throttled_until(&self, key: &SourceKey, now: Timestamp) -> Option<Timestamp> {
+        self.lock().get(key).and_then(|slot| slot.state.facts.throttled_until).filter(|until| *until > now)
+    }
+
+    /// Takes a source for a poll; `None` when it is being polled already.
+    pub fn check_out(&self, source: &Source) -> Option<Checkout> {
+        let mut slots = self.lock();
+        let slot = slots.get_mut(&source.key).filter(|slot| !slot.in_flight)?;
+        slot.in_flight = true;
+        Some(Checkout {
+            source: source.clone(),
+            scope: slot.scope.clone(),
+            state: slot.state.clone(),
+            last_document: Arc::clone(&slot.last_document),
+        })
+    }
+
+    /// Brings a source back; `is_durable` when the state was committed with the poll.
+    pub fn check_in(&self, key: &SourceKey, state: SourceState, hashes: Option<Vec<[u8; 16]>>, is_durable: bool) {
+        if let Some(slot) = self.lock().get_mut(key) {
+            // The address may have been edited while the poll was under way; then its facts are another address's.
+            if slot.state.location == state.location {
+                slot.state = state;
+                slot.is_dirty = !is_durable;
+            }
+            if let Some(hashes) = hashes {
+                slot.last_document = Arc::new(hashes);
+            }
+            slot.in_flight = false;
+        }
+    }
+
+    /// Lets a source be polled again whose poll ended without a result.
+    pub fn release(&self, key: &SourceKey) {
+        if let Some(slot) = self.lock().get_mut(key) {
+            slot.in_flight = false;
+        }
+    }
+
+    /// A 410 is asked again when the source is named.
+    pub fn revive(&self, key: &SourceKey) {
+        if let Some(slot) = self.lock().get_mut(key) {
+            slot.state.facts.gone_since = None;
+        }
+    }
+
+    /// States that the store does not hold yet; from now on it is expected to.
+    pub fn take_dirty(&self) -> Vec<(Scope, SourceState)> {
+        let mut slots = self.lock();
+        let dirty = slots.values_mut().filter(|slot| slot.is_dirty && !slot.in_flight);
+        dirty
+            .map(|slot| {
+                slot.is_dirty = false;
+                (slot.scope.clone(), slot.state.clone())
+            })
+            .collect()
+    }
+
+    /// Remembers what a source's document says of itself; true when that is news.
+    pub fn learn(&self, key: &SourceKey, learnt: &Learnt) -> bool {
+        let mut slots = self.lock();
+        let Some(slot) = slots.get_mut(key) else { return false };
+        let news = slot.state.title != learnt.title || slot.state.site != learnt.site;
+        slot.state.title.clone_from(&learnt.title);
+        slot.state.site.clone_from(&learnt.site);
+        news
+    }
+
+    pub fn learnt(&self) -> BTreeMap<Scope, Learnt> {
+        let slots = self.lock();
+        let learnt = |slot: &Slot| Learnt { title: slot.state.title.clone(), site: slot.state.site.clone() };
+        slots.values().map(|slot| (slot.scope.clone(), learnt(slot))).collect()
+    }
+
+    /// The status of every source, in the order of the file.
+    pub fn statuses(&self, catalogue: &Catalogue, now: Timestamp) -> Vec<SourceStatus> {
+        let slots = self.lock();
+        let sources = catalogue.config.sources.iter();
+        sources.filter_map(|source| Some(status(source, slots.get(&source.key)?, catalogue, now))).collect()
+    }
+
+    pub fn keys(&self) -> HashSet<SourceKey> {
+        self.lock().keys().cloned().collect()
+    }
+}
+
+fn at_address(state: &mut SourceState, location: &Location) {
+    let location = location.to_string();
+    if state.location == location {
+        return;
+    }
+    let is_known = !state.location.is_empty();
+    state.location = location;
+    if is_known {
+        let last_success = state.facts.last_success;
+        // The time of the last success bounds the places of new entries, wherever they come from; all else is the old address's.
+        state.facts = schedule::Facts { last_success, ..schedule::Facts::default() };
+        state.validated_url = None;
+        state.etag = None;
+        state.last_modified = None;
+        state.moved = None;
+        state.problem = None;
+    }
+}
+
+/// A file costs nothing to look at; it is looked at every minute.
+pub fn policy(source: &Source) -> Policy {
+    let minute = std::time::Duration::from_secs(60);
+    match source.location {
+        Location::Http(_) => Policy { min: source.min_interval, max: source.max_interval },
+        Location::File(_) => Policy { min: source.min_interval.min(minute), max: source.min_interval.min(minute) },
+    }
+}
+
+fn status(source: &Source, slot: &Slot, catalogue: &Catalogue, now: Timestamp) -> SourceStatus {
+    let facts = &slot.state.facts;
+    let standing = catalogue.standing.sources.get(&slot.scope);
+    let address = match &source.location {
+        Location::Http(url) => without_secrets(url).to_string(),
+        Location::File(path) => format!("file:{}", path.display()),
+    };
+    let health = match () {
+        () if facts.gone_since.is_some() => Health::Gone,
+        () if facts.throttled_until.is_some_and(|until| until > now) => Health::Throttled,
+        () if facts.failures > 0 => Health::Failing,
+        () if facts.last_attempt.is_none() => Health::New,
+        () => Health::Good,
+    };
+    SourceStatus {
+        key: source.key.clone(),
+        title: standing.map_or_else(|| source.key.to_string(), |standing| standing.title.clone()),
+        address,
+        feed_address: standing.and_then(|standing| standing.address.clone()),
+        site: slot.state.site.clone(),
+        topics: source.topics.clone(),
+        health,
+        reason: slot.state.problem.clone(),
+        last_success: facts.last_success,
+        next_poll: match schedule::due(source.key.as_str(), facts, &policy(source), now) {
+            Due::Now => Some(now),
+            Due::At(at) => Some(at),
+            Due::Never => None,
+        },
+        failures: facts.failures,
+        entries: slot.state.entries,
+        notes: slot.state.notes.clone(),
+    }
+}

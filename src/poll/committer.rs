@@ -1,0 +1,224 @@
+//! The one writer. It drains what waits, decides and applies each document, syncs once for all of them, and only then acknowledges.
+//!
+//! It has a thread of its own: sled blocks, and its writes must not wait behind other blocking work.
+
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock;
+use crate::model::feed::FeedId;
+use crate::model::source::{Scope, TopicKey};
+use crate::poll::absorb::{self, Absorbed};
+use crate::poll::prepare::Prepared;
+use crate::poll::topics::Topics;
+use crate::select::catalogue::Catalogue;
+use crate::store::engine::StoreError;
+use crate::store::entries::{Commit, Store};
+use crate::store::record::Counters;
+use crate::store::source::SourceState;
+
+/// Documents that share one sync. More would save nothing and let sled's memory grow (its epochs advance with each operation).
+const GROUP: usize = 8;
+
+/// Orders that may wait. Pollers beyond it wait themselves, which bounds the memory of a burst.
+const WAITING: usize = 64;
+
+/// What the committer is asked to do.
+enum Order {
+    Absorb(Box<Prepared>, oneshot::Sender<Result<Absorbed, Arc<StoreError>>>),
+    /// Facts that need not be durable at once; they travel with the next sync.
+    Remember(Vec<(Scope, SourceState)>),
+    Follow(Arc<Catalogue>, oneshot::Sender<Result<(), Arc<StoreError>>>),
+    /// Acknowledges when everything ordered before is durable.
+    Settle(oneshot::Sender<Result<(), Arc<StoreError>>>),
+}
+
+/// Told after each sync which feeds differ now; `None` stands for all.
+pub type Changed = Box<dyn Fn(Option<&HashSet<FeedId>>) + Send>;
+
+/// The way to the committer. It stops when the last of these is dropped and everything ordered is done.
+#[derive(Clone)]
+pub struct Committer {
+    orders: mpsc::Sender<Order>,
+    trouble: Arc<RwLock<Option<String>>>,
+}
+
+impl Committer {
+    /// Starts the committer's thread. The receiver resolves when it has ended.
+    pub fn start(
+        store: Arc<Store>,
+        catalogue: Arc<Catalogue>,
+        changed: Changed,
+    ) -> Result<(Self, oneshot::Receiver<()>), StoreError> {
+        let (orders, waiting) = mpsc::channel(WAITING);
+        let (ended, end) = oneshot::channel();
+        let trouble = Arc::new(RwLock::new(None));
+        let counters = store.counters()?;
+        let topics = Topics::read(&catalogue, &store)?;
+        let mut work = Work { store, catalogue, topics, counters, changed, trouble: Arc::clone(&trouble) };
+        std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || {
+                work.run(waiting);
+                drop(ended);
+            })
+            .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
+        Ok((Self { orders, trouble }, end))
+    }
+
+    /// Stores a document; durable when it returns `Ok`.
+    pub async fn absorb(&self, prepared: Prepared) -> Result<Absorbed, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Absorb(Box::new(prepared), answer)).await;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    pub async fn remember(&self, states: Vec<(Scope, SourceState)>) {
+        self.order(Order::Remember(states)).await;
+    }
+
+    /// Applies a new configuration; topics whose definition changed are rebuilt in the background.
+    pub async fn follow(&self, catalogue: Arc<Catalogue>) -> Result<(), Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Follow(catalogue, answer)).await;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Waits until everything ordered before is durable.
+    pub async fn settle(&self) -> Result<(), Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Settle(answer)).await;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Why nothing can be stored any more; `None` while all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    async fn order(&self, order: Order) {
+        // A committer that has ended drops the order, and with it the sender of the answer.
+        let _ = self.orders.send(order).await;
+    }
+}
+
+fn stopped() -> Arc<StoreError> {
+    Arc::new(StoreError::Stopped("the committer has ended".to_owned()))
+}
+
+struct Work {
+    store: Arc<Store>,
+    catalogue: Arc<Catalogue>,
+    topics: Topics,
+    counters: Counters,
+    changed: Changed,
+    trouble: Arc<RwLock<Option<String>>>,
+}
+
+impl Work {
+    fn run(&mut self, mut waiting: mpsc::Receiver<Order>) {
+        loop {
+            let first = if self.topics.is_building() {
+                match waiting.try_recv() {
+                    Ok(order) => order,
+                    Err(mpsc::error::TryRecvError::Empty) => {
+                        self.build();
+                        continue;
+                    }
+                    Err(mpsc::error::TryRecvError::Disconnected) => return,
+                }
+            } else {
+                let Some(order) = waiting.blocking_recv() else { return };
+                order
+            };
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(order) = waiting.try_recv()
+            {
+                group.push(order);
+            }
+            self.work(group);
+        }
+    }
+
+    /// Applies a group, syncs once, and acknowledges.
+    fn work(&mut self, group: Vec<Order>) {
+        let mut feeds = HashSet::new();
+        let mut everything = false;
+        let mut done: Vec<Box<dyn FnOnce(&Result<(), Arc<StoreError>>)>> = Vec::new();
+        for order in group {
+            match order {
+                Order::Absorb(prepared, answer) => {
+                    let result =
+                        absorb::absorb(&self.store, &self.topics, &self.catalogue, *prepared, &mut self.counters);
+                    if let Ok(absorbed) = &result {
+                        feeds.extend(absorbed.feeds.iter().cloned());
+                    }
+                    done.push(acknowledge(answer, result));
+                }
+                Order::Remember(sources) => {
+                    let result = self.store.commit(&Commit { sources, ..Commit::default() });
+                    self.note(&result);
+                }
+                Order::Follow(catalogue, answer) => {
+                    let result = Topics::read(&catalogue, &self.store).map(|topics| self.topics = topics);
+                    self.catalogue = catalogue;
+                    everything = true;
+                    done.push(acknowledge(answer, result));
+                }
+                Order::Settle(answer) => done.push(acknowledge(answer, Ok(()))),
+            }
+        }
+        let synced = self.store.sync();
+        self.note(&synced);
+        let synced = synced.map_err(Arc::new);
+        for tell in done {
+            tell(&synced);
+        }
+        if everything {
+            (self.changed)(None);
+        } else if !feeds.is_empty() {
+            (self.changed)(Some(&feeds));
+        }
+    }
+
+    fn build(&mut self) {
+        match self.topics.build(&self.store, &self.catalogue, clock::now()) {
+            Ok(None) => {}
+            Ok(Some(topic)) => {
+                let synced = self.store.sync();
+                self.note(&synced);
+                (self.changed)(Some(&only(topic)));
+            }
+            Err(error) => {
+                self.note::<()>(&Err(error));
+                self.topics.give_up_building();
+            }
+        }
+    }
+
+    fn note<T>(&self, result: &Result<T, StoreError>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "the store cannot be written: nothing new is kept until the daemon is started again");
+            *self.trouble.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error.to_string());
+        }
+    }
+}
+
+fn only(topic: TopicKey) -> HashSet<FeedId> {
+    HashSet::from([FeedId::Topic(topic)])
+}
+
+/// Answers with the result, but only if the sync went well: nothing is acknowledged that is not on the disk.
+fn acknowledge<T: 'static>(
+    answer: oneshot::Sender<Result<T, Arc<StoreError>>>,
+    result: Result<T, StoreError>,
+) -> Box<dyn FnOnce(&Result<(), Arc<StoreError>>)> {
+    Box::new(move |synced| {
+        let result = result.map_err(Arc::new).and_then(|value| synced.clone().map(|()| value));
+        // Nobody waits any more when the poll was cancelled at the stop.
+        let _ = answer.send(result);
+    })
+}

@@ -1,0 +1,314 @@
+//! One poll of one source: ask, read, absorb, remember.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::fetch::answer::{Document, Fetched, RetryAfter, Validators};
+use crate::fetch::{Fetcher, Request};
+use crate::model::Timestamp;
+use crate::model::source::{Location, SourceKey};
+use crate::poll::book::{Book, Checkout};
+use crate::poll::committer::Committer;
+use crate::poll::prepare::{self, Fresh, Prepared};
+use crate::published::counters::Counters;
+use crate::schedule::Due;
+use crate::select::catalogue::{Catalogue, Learnt};
+use crate::store::Handle;
+use crate::store::source::SourceState;
+
+/// Longest wait that a publisher's caching headers or `ttl` can ask for.
+const LONGEST_HINT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Titles and sites that documents tell are taken over at most this often; each costs a rendering of everything.
+const RELEARN: Duration = Duration::from_secs(1);
+
+/// How one poll ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Absorbed {
+        new: usize,
+        joined: usize,
+        updated: usize,
+    },
+    NotModified,
+    Throttled(Option<Timestamp>),
+    Gone,
+    Failed(String),
+    /// It was not asked: the next poll may be made at this time.
+    NotDue(Timestamp),
+    Unknown,
+}
+
+impl Outcome {
+    /// Whether a command that asked for the poll has what it wanted.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Absorbed { .. } | Self::NotModified | Self::NotDue(_))
+    }
+}
+
+/// Everything that a poll needs.
+pub struct Polling {
+    pub book: Book,
+    pub fetcher: RwLock<Arc<Fetcher>>,
+    /// Where documents are read: as many at once as there are cores, away from the threads that do I/O.
+    pub workers: Handle<()>,
+    pub committer: Committer,
+    pub catalogue: watch::Sender<Arc<Catalogue>>,
+    pub counters: Arc<Counters>,
+    /// Called when what documents say of their sources changed the catalogue.
+    pub relearnt: Box<dyn Fn() + Send + Sync>,
+    pub learning: Mutex<Learning>,
+}
+
+/// When the catalogue last followed what documents say, and whether it has to again.
+#[derive(Default)]
+pub struct Learning {
+    last: Option<Instant>,
+    is_behind: bool,
+}
+
+impl Polling {
+    pub fn due(&self, key: &SourceKey, now: Timestamp) -> Option<Due> {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        self.book.due(catalogue.source(key)?, now)
+    }
+
+    pub fn declared(&self) -> Vec<SourceKey> {
+        self.catalogue.borrow().config.sources.iter().map(|source| source.key.clone()).collect()
+    }
+
+    pub fn revive(&self, key: &SourceKey) {
+        self.book.revive(key);
+    }
+
+    pub fn release(&self, key: &SourceKey) {
+        self.book.release(key);
+    }
+
+    /// Whether a source may be polled on demand; else how the wish ends.
+    pub fn permitted(&self, key: &SourceKey, force: bool, now: Timestamp) -> Result<(), Outcome> {
+        if let Some(until) = self.book.throttled_until(key, now) {
+            return Err(Outcome::Throttled(Some(until)));
+        }
+        match self.due(key, now) {
+            None => Err(Outcome::Unknown),
+            Some(Due::At(at)) if !force => Err(Outcome::NotDue(at)),
+            Some(Due::Never) => Err(Outcome::Gone),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Writes what need not be durable at once.
+    pub async fn remember(&self) {
+        let states = self.book.take_dirty();
+        if !states.is_empty() {
+            self.committer.remember(states).await;
+        }
+    }
+
+    /// Takes over titles and sites that documents told, if there is news.
+    pub fn relearn(&self) {
+        let mut learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let rested = learning.last.is_none_or(|last| last.elapsed() >= RELEARN);
+        if !learning.is_behind || !rested {
+            return;
+        }
+        *learning = Learning { last: Some(Instant::now()), is_behind: false };
+        drop(learning);
+        let learnt = self.book.learnt();
+        self.catalogue.send_if_modified(|catalogue| {
+            let (config, scopes) = (Arc::clone(&catalogue.config), catalogue.scopes.clone());
+            *catalogue = Arc::new(Catalogue::new(config, catalogue.base.clone(), scopes, &learnt));
+            // Nobody has to schedule anew because a title became known.
+            false
+        });
+        (self.relearnt)();
+    }
+
+    /// Polls one source, whatever its schedule says.
+    pub async fn poll(&self, key: &SourceKey) -> Outcome {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let Some(checkout) = catalogue.source(key).and_then(|source| self.book.check_out(source)) else {
+            return Outcome::Unknown;
+        };
+        let fetcher = Arc::clone(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner));
+        let fetched = fetcher.fetch(&request(&checkout)).await;
+        let now = clock::now();
+        let outcome = match fetched {
+            Fetched::Fresh(document) => self.absorb(checkout, document, now).await,
+            other => self.without_document(checkout, other, now),
+        };
+        self.note(key, &outcome);
+        outcome
+    }
+
+    async fn absorb(&self, checkout: Checkout, document: Document, now: Timestamp) -> Outcome {
+        let key = checkout.source.key.clone();
+        let mut failed = checkout.state.clone();
+        let job = {
+            let key = key.clone();
+            move |(): &()| Ok(read(&key, &checkout, &document, now))
+        };
+        let prepared = match self.workers.run(job).await {
+            Ok(Ok(prepared)) => prepared,
+            Ok(Err(not_a_feed)) => return self.fail(&key, failed, not_a_feed.what, now),
+            Err(error) => return self.fail(&key, failed, format!("reading the document ended in a bug: {error}"), now),
+        };
+        self.learn(&key, &prepared.state);
+        let hashes = prepared.hashes.clone();
+        if prepared.seen.is_empty() {
+            self.book.check_in(&key, prepared.state, Some(hashes), false);
+            return Outcome::Absorbed { new: 0, joined: 0, updated: 0 };
+        }
+        match self.committer.absorb(prepared).await {
+            Ok(absorbed) => {
+                let (new, joined, updated) = (absorbed.new, absorbed.joined, absorbed.updated);
+                self.counters.absorbed(new, joined, updated);
+                self.book.check_in(&key, absorbed.state, Some(hashes), true);
+                Outcome::Absorbed { new, joined, updated }
+            }
+            Err(error) => {
+                failed.facts.last_attempt = Some(now);
+                self.fail(&key, failed, format!("the store does not take it: {error}"), now)
+            }
+        }
+    }
+
+    fn learn(&self, key: &SourceKey, state: &SourceState) {
+        let learnt = Learnt { title: state.title.clone(), site: state.site.clone() };
+        if self.book.learn(key, &learnt) {
+            self.learning.lock().unwrap_or_else(PoisonError::into_inner).is_behind = true;
+            self.relearn();
+        }
+    }
+
+    fn fail(&self, key: &SourceKey, mut state: SourceState, what: String, now: Timestamp) -> Outcome {
+        state.facts.last_attempt = Some(now);
+        state.facts.failures = state.facts.failures.saturating_add(1);
+        state.problem = Some(what.clone());
+        self.book.check_in(key, state, None, false);
+        Outcome::Failed(what)
+    }
+
+    fn without_document(&self, checkout: Checkout, fetched: Fetched, now: Timestamp) -> Outcome {
+        let Checkout { source, mut state, .. } = checkout;
+        state.facts.last_attempt = Some(now);
+        let outcome = match fetched {
+            Fetched::Fresh(_) => unreachable!("a document is absorbed"),
+            Fetched::NotModified { validators, hints, moved } => {
+                succeeded(&mut state, validators, moved, now);
+                state.facts.hint_until = hint(hints.max_age, None, now);
+                Outcome::NotModified
+            }
+            Fetched::Gone => {
+                state.facts.gone_since = Some(now);
+                state.problem = Some(format!(
+                    "the publisher says it is gone for good (410); `feedmill poll {}` asks again",
+                    source.key
+                ));
+                Outcome::Gone
+            }
+            Fetched::Throttled { status, retry_after } => {
+                let until = retry_after.and_then(|retry_after| match retry_after {
+                    RetryAfter::After(wait) => now.checked_add_signed(chrono::TimeDelta::from_std(wait).ok()?),
+                    RetryAfter::At(at) => Some(at),
+                });
+                state.facts.throttled_until = until;
+                state.facts.failures = state.facts.failures.saturating_add(1);
+                state.problem = Some(format!("the publisher asks for fewer requests ({status})"));
+                Outcome::Throttled(until)
+            }
+            Fetched::Failed(failure) => return self.fail(&source.key, state, failure.detail, now),
+        };
+        self.book.check_in(&source.key, state, None, false);
+        outcome
+    }
+
+    /// One line for each poll, where it ended; a success that brought nothing is not worth one.
+    fn note(&self, source: &SourceKey, outcome: &Outcome) {
+        self.counters.polled(match outcome {
+            Outcome::Absorbed { .. } => "fresh",
+            Outcome::NotModified => "not_modified",
+            Outcome::Throttled(_) => "throttled",
+            Outcome::Gone => "gone",
+            Outcome::Failed(_) => "failed",
+            Outcome::NotDue(_) | Outcome::Unknown => return,
+        });
+        match outcome {
+            Outcome::Absorbed { new: 0, joined: 0, updated: 0 } | Outcome::NotModified => {
+                tracing::debug!(%source, "nothing new")
+            }
+            Outcome::Absorbed { new, joined, updated } => {
+                tracing::info!(%source, new, joined, updated, "polled {source}: {new} new, {joined} joined, {updated} updated")
+            }
+            Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}: {reason}"),
+            Outcome::Throttled(until) => tracing::warn!(%source, ?until, "{source} asks for fewer requests"),
+            Outcome::Gone => {
+                tracing::warn!(%source, "{source} is gone for good (410) and is not asked again until it is named")
+            }
+            Outcome::NotDue(_) | Outcome::Unknown => {}
+        }
+    }
+}
+
+fn request(checkout: &Checkout) -> Request {
+    let state = &checkout.state;
+    Request {
+        location: checkout.source.location.clone(),
+        moved: state.moved.clone(),
+        validators: Validators {
+            url: state.validated_url.clone(),
+            etag: state.etag.clone(),
+            last_modified: state.last_modified.clone(),
+        },
+        credentials: checkout.source.credentials.clone(),
+        headers: checkout.source.headers.clone(),
+    }
+}
+
+/// Runs on a worker's thread.
+fn read(
+    key: &SourceKey,
+    checkout: &Checkout,
+    document: &Document,
+    now: Timestamp,
+) -> Result<Prepared, crate::parse::NotAFeed> {
+    let base = match checkout.source.location {
+        Location::Http(_) => Some(&document.url),
+        Location::File(_) => None,
+    };
+    let mut prepared = prepare::prepare(Fresh {
+        key,
+        scope: &checkout.scope,
+        body: &document.body,
+        content_type: document.content_type.as_deref(),
+        base,
+        last_document: &checkout.last_document,
+        state: checkout.state.clone(),
+        now,
+    })?;
+    let state = &mut prepared.state;
+    state.facts.last_attempt = Some(now);
+    state.facts.hint_until = hint(document.hints.max_age, prepared.ttl, now);
+    succeeded(state, document.validators.clone(), document.moved.clone(), now);
+    Ok(prepared)
+}
+
+fn succeeded(state: &mut SourceState, validators: Validators, moved: Option<url::Url>, now: Timestamp) {
+    state.validated_url = validators.url;
+    state.etag = validators.etag;
+    state.last_modified = validators.last_modified;
+    state.moved = moved.or_else(|| state.moved.take());
+    state.facts.last_success = Some(now);
+    state.facts.failures = 0;
+    state.facts.throttled_until = None;
+    state.problem = None;
+}
+
+/// The longest of what the publisher hints at, capped.
+fn hint(max_age: Option<Duration>, ttl: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
+    let longest = max_age.max(ttl)?.min(LONGEST_HINT);
+    now.checked_add_signed(chrono::TimeDelta::from_std(longest).ok()?)
+}

@@ -1,0 +1,79 @@
+//! A fetched document → what the committer needs, made on the pollers' side: parsed, recognised, sifted, compressed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::merge::decide::Arrival;
+use crate::merge::identify::{self, Identified};
+use crate::model::Timestamp;
+use crate::model::document::{Header, Parsed};
+use crate::model::entry::TextHash;
+use crate::model::source::{Scope, SourceKey};
+use crate::parse;
+use crate::store::record;
+use crate::store::source::SourceState;
+
+/// Publishing times remembered for learning a source's rate.
+const TIMES: usize = 20;
+
+/// One document, ready to be decided on.
+pub struct Prepared {
+    pub key: SourceKey,
+    pub arrival: Arrival,
+    /// What is new or changed against the source's last document.
+    pub seen: Vec<Identified>,
+    pub texts: Vec<(TextHash, Vec<u8>)>,
+    /// Of everything in the document, for the next comparison.
+    pub hashes: Vec<[u8; 16]>,
+    /// The source as it will be remembered when this is committed.
+    pub state: SourceState,
+    /// RSS `ttl`: how long the publisher thinks the document holds.
+    pub ttl: Option<Duration>,
+}
+
+/// A document as bytes, and what the poll before it left.
+pub struct Fresh<'a> {
+    pub key: &'a SourceKey,
+    pub scope: &'a Scope,
+    pub body: &'a [u8],
+    pub content_type: Option<&'a str>,
+    /// Its final address.
+    pub base: Option<&'a Url>,
+    pub last_document: &'a [[u8; 16]],
+    pub state: SourceState,
+    pub now: Timestamp,
+}
+
+/// Reads a document and keeps what is not known yet.
+///
+/// # Errors
+/// When it is not a feed.
+pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
+    let Fresh { key, scope, body, content_type, base, last_document, mut state, now } = fresh;
+    let Parsed { header, observations, notes, .. } = parse::parse(body, content_type, base, now)?;
+    let mut times: Vec<Timestamp> = observations.iter().filter_map(|seen| seen.published.or(seen.updated)).collect();
+    times.sort_unstable_by(|left, right| right.cmp(left));
+    times.truncate(TIMES);
+    state.facts.published = times;
+    let ttl = header.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let site = learn(&mut state, header, notes);
+
+    let all = identify::identify(scope, site.as_ref(), observations);
+    let known: HashSet<&[u8; 16]> = last_document.iter().collect();
+    let hashes: Vec<[u8; 16]> = all.iter().map(Identified::version).collect();
+    let document = all.iter().map(|one| one.own).collect();
+    let seen: Vec<Identified> = all.into_iter().filter(|one| !known.contains(&one.version())).collect();
+    let texts = seen.iter().filter_map(|one| Some((one.text_hash?, record::write_texts(&one.texts())))).collect();
+    let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
+    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes, state, ttl })
+}
+
+fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {
+    let Header { title, url, .. } = header;
+    state.title = title.or_else(|| state.title.take());
+    state.site = url.or_else(|| state.site.take());
+    state.notes = notes;
+    state.site.clone()
+}

@@ -1,0 +1,90 @@
+//! How the service stands, as pages, metrics and `list` tell it.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::model::Timestamp;
+use crate::model::source::{SourceKey, TopicKey};
+
+/// A snapshot of the whole service. No secrets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    pub title: String,
+    /// Where our feeds live, ending with a slash; `None` before the configuration was read.
+    pub base: Option<Url>,
+    /// Why the service is not ready; `None` when it is.
+    pub not_ready: Option<String>,
+    /// Why the edited configuration is not in effect; `None` when it is.
+    pub config_problem: Option<String>,
+    /// In the order of the file.
+    pub sources: Vec<SourceStatus>,
+    pub topics: Vec<TopicStatus>,
+    /// The newest entries.
+    pub latest: Vec<Headline>,
+    pub entries: u64,
+    pub sightings: u64,
+    pub store_bytes: u64,
+}
+
+/// How a source fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Failing,
+    Throttled,
+    Gone,
+    New,
+    Good,
+}
+
+impl Health {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Throttled => "throttled",
+            Self::Gone => "gone",
+            Self::New => "new",
+            Self::Good => "good",
+        }
+    }
+}
+
+/// One source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceStatus {
+    pub key: SourceKey,
+    pub title: String,
+    /// For people; without userinfo and without a query that may hold a token.
+    pub address: String,
+    /// For programs; `None` for a file.
+    pub feed_address: Option<Url>,
+    pub site: Option<Url>,
+    pub topics: Vec<TopicKey>,
+    pub health: Health,
+    /// What went wrong at the last poll.
+    pub reason: Option<String>,
+    pub last_success: Option<Timestamp>,
+    /// `None` when it is not polled any more.
+    pub next_poll: Option<Timestamp>,
+    pub failures: u32,
+    /// Sightings stored.
+    pub entries: u64,
+    pub notes: Vec<String>,
+}
+
+/// One topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicStatus {
+    pub key: TopicKey,
+    pub title: String,
+}
+
+/// One entry on the front page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headline {
+    pub title: String,
+    pub url: Option<Url>,
+    pub published: Timestamp,
+    /// Titles of its sources, the shown one first.
+    pub sources: Vec<String>,
+}

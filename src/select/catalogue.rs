@@ -1,0 +1,124 @@
+//! The configuration as it applies to what is stored: which scopes live, what is shown of them, which feeds there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::config::{Config, Topic};
+use crate::merge::present::{Standing, StandingSource};
+use crate::model::feed::{FeedId, FeedName};
+use crate::model::source::{Location, Scope, Source, SourceKey};
+
+/// What a source's document says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learnt {
+    pub title: Option<String>,
+    pub site: Option<Url>,
+}
+
+/// One consistent view of configuration and scopes. Replaced as a whole, never changed.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    pub config: Arc<Config>,
+    /// Where our feeds live: `public_url`, else the listening address. Ends with a slash.
+    pub base: Url,
+    pub scopes: HashMap<SourceKey, Scope>,
+    pub standing: Standing,
+}
+
+impl Catalogue {
+    /// Sources without a scope are left out; the store gives one to each.
+    pub fn new(
+        config: Arc<Config>,
+        base: Url,
+        scopes: HashMap<SourceKey, Scope>,
+        learnt: &BTreeMap<Scope, Learnt>,
+    ) -> Self {
+        let mut standing = Standing::default();
+        for source in &config.sources {
+            if let Some(scope) = scopes.get(&source.key) {
+                standing.sources.insert(scope.clone(), standing_source(source, learnt.get(scope)));
+            }
+        }
+        Self { config, base, scopes, standing }
+    }
+
+    pub fn source(&self, key: &SourceKey) -> Option<&Source> {
+        self.config.sources.iter().find(|source| source.key == *key)
+    }
+
+    pub fn topic(&self, feed: &FeedName) -> Option<&Topic> {
+        let FeedName::Topic(key) = feed else { return None };
+        self.config.topics.iter().find(|topic| topic.key == *key)
+    }
+
+    /// The feed as the store knows it; `None` when nothing of this name is declared.
+    pub fn feed_id(&self, name: &FeedName) -> Option<FeedId> {
+        match name {
+            FeedName::All => Some(FeedId::All),
+            FeedName::Topic(key) => self.topic(name).map(|_| FeedId::Topic(key.clone())),
+            FeedName::Source(key) => {
+                self.scopes.get(key).filter(|_| self.source(key).is_some()).cloned().map(FeedId::Source)
+            }
+        }
+    }
+
+    /// The feed's title for readers; the name itself for a feed that is not declared.
+    pub fn title(&self, name: &FeedName) -> String {
+        let title = match name {
+            FeedName::All => Some(format!("{}: all", self.config.server.title)),
+            FeedName::Topic(_) => self.topic(name).map(topic_title),
+            FeedName::Source(key) => self
+                .scopes
+                .get(key)
+                .and_then(|scope| self.standing.sources.get(scope))
+                .map(|source| source.title.clone()),
+        };
+        title.unwrap_or_else(|| name.to_string())
+    }
+
+    /// The feeds that are kept ready in memory.
+    pub fn ready_feeds(&self) -> Vec<FeedName> {
+        let topics = self.config.topics.iter().map(|topic| FeedName::Topic(topic.key.clone()));
+        std::iter::once(FeedName::All).chain(topics).collect()
+    }
+}
+
+/// The user's title for a topic, else its key in words.
+pub fn topic_title(topic: &Topic) -> String {
+    topic.title.clone().unwrap_or_else(|| {
+        let words = topic.key.as_str().replace('-', " ");
+        let mut letters = words.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    })
+}
+
+fn standing_source(source: &Source, learnt: Option<&Learnt>) -> StandingSource {
+    let said = learnt.and_then(|learnt| learnt.title.clone());
+    StandingSource {
+        key: source.key.clone(),
+        title: source.title.clone().or(said).unwrap_or_else(|| source.key.to_string()),
+        address: match &source.location {
+            Location::Http(url) => Some(without_secrets(url)),
+            Location::File(_) => None,
+        },
+        site: learnt.and_then(|learnt| learnt.site.clone()),
+        priority: source.priority,
+    }
+}
+
+/// An address as it may be shown: query values may be tokens, so only an address without a query is shown whole.
+pub fn without_secrets(url: &Url) -> Url {
+    let mut shown = url.clone();
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    let looks_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["key", "token", "secret", "auth", "pass", "sig", "user"].iter().any(|word| name.contains(word))
+    };
+    if shown.query_pairs().any(|(name, value)| looks_secret(&name) || value.len() >= 24) {
+        shown.set_query(None);
+    }
+    shown
+}

@@ -1,0 +1,205 @@
+//! A feed request → the page that answers it, in the feed's own order, by a bounded scan.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::DurationRound;
+
+use crate::config::Topic;
+use crate::merge::present;
+use crate::model::Timestamp;
+use crate::model::entry::{Entry, Presented, Texts};
+use crate::model::feed::{FeedId, FeedName};
+use crate::model::source::SourceKey;
+use crate::published::request::{Cursor, FeedRequest, Refusal};
+use crate::query::{self, Query};
+use crate::select::candidate::{SourceFacts, with_candidate};
+use crate::select::catalogue::Catalogue;
+use crate::store::engine::StoreError;
+use crate::store::entries::Store;
+use crate::store::keys::Place;
+
+/// Entries of a document unless the reader asks otherwise.
+pub const PAGE: usize = 100;
+/// Most entries that one request looks at. A rare word in a large store is the index's task, not that of a scan.
+pub const SCAN: usize = 10_000;
+/// Places read at once.
+const STRIDE: usize = 200;
+
+/// The selected entries, newest first in the feed's order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    pub entries: Vec<Presented>,
+    /// By our own clock; the Unix epoch for an empty selection.
+    pub last_change: Timestamp,
+    /// Where older entries go on; `None` at the end of the feed.
+    pub next: Option<Cursor>,
+}
+
+/// Why a request has no page.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("there is no feed {0}")]
+    Unknown(FeedName),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<SelectError> for Refusal {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Refused(what) => Self::Bad(what),
+            SelectError::Unknown(_) => Self::NotFound(error.to_string()),
+            SelectError::Store(error) => {
+                tracing::error!(%error, "a feed cannot be read from the store");
+                Self::Failed
+            }
+        }
+    }
+}
+
+/// Reads the page. `now` matters only to relative times (`newer:24h`, a topic's `max_age`), which are cut to the minute.
+pub fn select(
+    store: &Store,
+    catalogue: &Catalogue,
+    request: &FeedRequest,
+    now: Timestamp,
+) -> Result<Selection, SelectError> {
+    let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
+    let filter = Filter::read(catalogue, request, now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now))?;
+    let epoch = epoch(store, &feed)?;
+    let limit = request.limit.unwrap_or(PAGE);
+    let mut before = request.before.as_ref().map(place).transpose()?;
+    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
+    let mut counts: HashMap<SourceKey, usize> = HashMap::new();
+    let mut looked_at = 0;
+    let mut last_shown: Option<Place> = before;
+    while looked_at < SCAN {
+        let places = store.newest(&feed, epoch, before, STRIDE)?;
+        let Some(last) = places.last().copied() else { break };
+        for place in places {
+            looked_at += 1;
+            let Some((entry, presented)) = filter.admit(store, catalogue, place)? else { continue };
+            if filter.is_over_share(&presented, &mut counts) {
+                continue;
+            }
+            if selection.entries.len() == limit {
+                selection.next = last_shown.map(cursor);
+                return Ok(selection);
+            }
+            last_shown = Some(place);
+            selection.last_change = selection.last_change.max(present::touched(&entry));
+            selection.entries.push(presented);
+        }
+        before = Some(last);
+    }
+    if looked_at >= SCAN {
+        // The scan ended before the feed did: the next page goes on below what was looked at.
+        selection.next = before.map(cursor);
+    }
+    Ok(selection)
+}
+
+/// The generation of a feed's memberships that readers see.
+pub fn epoch(store: &Store, feed: &FeedId) -> Result<u32, StoreError> {
+    match feed {
+        FeedId::Topic(key) => Ok(store.topic(key)?.map_or(0, |record| record.epoch)),
+        FeedId::All | FeedId::Source(_) => Ok(0),
+    }
+}
+
+fn place(cursor: &Cursor) -> Result<Place, SelectError> {
+    let sort_at = Timestamp::from_timestamp_millis(cursor.sort_at_ms).ok_or_else(|| {
+        SelectError::Refused("`before` is no place in this feed; follow a page's `next` link".to_owned())
+    })?;
+    Ok(Place { sort_at, seq: crate::model::entry::Seq(cursor.seq) })
+}
+
+fn cursor(place: Place) -> Cursor {
+    Cursor { sort_at_ms: place.sort_at.timestamp_millis(), seq: place.seq.0 }
+}
+
+/// What the request's parameters and the topic's own limits let through.
+struct Filter<'a> {
+    request: &'a FeedRequest,
+    query: Option<Query>,
+    not_before: Option<Timestamp>,
+    per_source: Option<usize>,
+    now: Timestamp,
+}
+
+impl<'a> Filter<'a> {
+    fn read(catalogue: &Catalogue, request: &'a FeedRequest, now: Timestamp) -> Result<Self, SelectError> {
+        let query = match request.query.as_deref().filter(|text| !text.trim().is_empty()) {
+            Some(text) => Some(query::parse(text).map_err(|problem| SelectError::Refused(format!("q: {problem}")))?),
+            None => None,
+        };
+        let topic = catalogue.topic(&request.feed);
+        let age: Option<Duration> = topic.and_then(|topic: &Topic| topic.max_age);
+        let not_before = age.and_then(|age| now.checked_sub_signed(chrono::TimeDelta::from_std(age).ok()?));
+        Ok(Self { request, query, not_before, per_source: topic.and_then(|topic| topic.per_source), now })
+    }
+
+    /// The entry at a place as it is shown, if it passes.
+    fn admit(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        place: Place,
+    ) -> Result<Option<(Entry, Presented)>, StoreError> {
+        let Some(entry) = store.entry(place.seq)? else { return Ok(None) };
+        let Some(shown) = present::shown(&entry, &catalogue.standing) else { return Ok(None) };
+        let published = present::published(shown);
+        let too_old = self.not_before.is_some_and(|limit| published < limit)
+            || self.request.since.is_some_and(|since| published < since);
+        if too_old
+            || self.request.until.is_some_and(|until| published >= until)
+            || !self.has_match(store, catalogue, &entry)?
+        {
+            return Ok(None);
+        }
+        let texts = match shown.text {
+            Some(hash) => store.texts(hash)?.unwrap_or_default(),
+            None => Texts::default(),
+        };
+        let presented = present::present(&entry, &catalogue.standing, texts);
+        Ok(presented.map(|presented| (entry, presented)))
+    }
+
+    /// Whether one of the entry's sightings, as a whole, is what was asked for.
+    fn has_match(&self, store: &Store, catalogue: &Catalogue, entry: &Entry) -> Result<bool, StoreError> {
+        if self.query.is_none() && self.request.source.is_none() && self.request.topic.is_none() {
+            return Ok(true);
+        }
+        if let Some(topic) = &self.request.topic
+            && !entry.placements.iter().any(|placement| placement.feed == FeedId::Topic(topic.clone()))
+        {
+            return Ok(false);
+        }
+        for sighting in &entry.sightings {
+            let Some(source) = SourceFacts::of(catalogue, &sighting.source) else { continue };
+            if self.request.source.as_ref().is_some_and(|wanted| wanted != source.key) {
+                continue;
+            }
+            let Some(query) = &self.query else { return Ok(true) };
+            let texts = match sighting.text {
+                Some(hash) => store.texts(hash)?.unwrap_or_default(),
+                None => Texts::default(),
+            };
+            if with_candidate(sighting, &texts, &source, |candidate| query.matches(candidate, self.now)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Counts the entry for its shown source; true when that one has had its share of this document.
+    fn is_over_share(&self, presented: &Presented, counts: &mut HashMap<SourceKey, usize>) -> bool {
+        let Some(share) = self.per_source else { return false };
+        let count = counts.entry(presented.sightings[0].source.clone()).or_default();
+        *count += 1;
+        *count > share
+    }
+}

@@ -1,0 +1,190 @@
+//! The feeds' addresses: which document, in which format and coding, or why not.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::model::feed::{FeedName, Format};
+use crate::model::source::{SourceKey, TopicKey};
+use crate::published::representation::Representation;
+use crate::published::request::{FeedRequest, Refusal};
+use crate::published::status::Status;
+use crate::serve::negotiate::{self, Wanted};
+use crate::serve::{Service, conditional};
+
+/// Readers may keep an answer for a minute, and show an old one when we are away.
+const CACHE: &str = "public, max-age=60, stale-if-error=86400";
+
+pub(super) async fn all(
+    service: State<Service>,
+    Path(suffix): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
+    match suffix.split_once('.') {
+        Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &headers).await,
+        None if matches!(suffix.as_str(), "all" | "search") => {
+            negotiated(&service, FeedName::All, query, &headers).await
+        }
+        _ => super::routes::unknown(),
+    }
+}
+
+pub(super) async fn topic(
+    service: State<Service>,
+    Path(name): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let (key, suffix) = split(&name);
+    match TopicKey::new(key) {
+        Ok(key) => one(&service, FeedName::Topic(key), suffix, query, &headers).await,
+        Err(problem) => plain(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+pub(super) async fn source(
+    service: State<Service>,
+    Path(name): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let (key, suffix) = split(&name);
+    match SourceKey::new(key) {
+        Ok(key) => one(&service, FeedName::Source(key), suffix, query, &headers).await,
+        Err(problem) => plain(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+fn split(name: &str) -> (&str, Option<&str>) {
+    name.split_once('.').map_or((name, None), |(key, suffix)| (key, Some(suffix)))
+}
+
+async fn one(
+    service: &Service,
+    feed: FeedName,
+    suffix: Option<&str>,
+    query: RawQuery,
+    headers: &HeaderMap,
+) -> Response {
+    match suffix {
+        Some(suffix) => with_suffix(service, feed, suffix, query, headers).await,
+        None => negotiated(service, feed, query, headers).await,
+    }
+}
+
+async fn with_suffix(
+    service: &Service,
+    feed: FeedName,
+    suffix: &str,
+    RawQuery(query): RawQuery,
+    headers: &HeaderMap,
+) -> Response {
+    let Some(format) = Format::ALL.into_iter().find(|format| format.suffix() == suffix) else {
+        return plain(
+            StatusCode::NOT_FOUND,
+            &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
+        );
+    };
+    answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept-Encoding").await
+}
+
+/// Without a suffix the Accept header decides.
+async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery, headers: &HeaderMap) -> Response {
+    match negotiate::wanted(&joined(headers, &ACCEPT)) {
+        Wanted::Feed(format) => {
+            answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept, Accept-Encoding").await
+        }
+        Wanted::Page => (StatusCode::SEE_OTHER, [(LOCATION, "/"), (VARY, "Accept")]).into_response(),
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.collect::<Vec<_>>().join(",")
+}
+
+async fn answer(
+    service: &Service,
+    feed: FeedName,
+    format: Format,
+    query: &str,
+    headers: &HeaderMap,
+    vary: &'static str,
+) -> Response {
+    let request = match FeedRequest::read(feed.clone(), format, query) {
+        Ok(request) => request,
+        Err(refusal) => return refused(&refusal, &feed, &service.published.status()),
+    };
+    let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
+    let found = match ready {
+        Some(ready) => Ok(ready),
+        None => service.door.feed(request).await,
+    };
+    match found {
+        Ok(representation) => represent(&representation, headers, vary),
+        Err(refusal) => refused(&refusal, &feed, &service.published.status()),
+    }
+}
+
+fn represent(representation: &Arc<Representation>, headers: &HeaderMap, vary: &'static str) -> Response {
+    let takes_gzip = negotiate::takes_gzip(&joined(headers, &ACCEPT_ENCODING));
+    let coded = if takes_gzip { &representation.gzip } else { &representation.identity };
+    let common = [
+        (ETAG, coded.etag.clone()),
+        (LAST_MODIFIED, httpdate::fmt_http_date(representation.last_modified.into())),
+        (CACHE_CONTROL, CACHE.to_owned()),
+        (VARY, vary.to_owned()),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
+    ];
+    if conditional::is_current(headers, representation) {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    let mut response =
+        (common, [(CONTENT_TYPE, representation.media_type)], Body::from(coded.body.clone())).into_response();
+    if takes_gzip {
+        response.headers_mut().insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
+    match refusal {
+        Refusal::NotFound(what) => plain(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
+        Refusal::Bad(what) => plain(StatusCode::BAD_REQUEST, what),
+        Refusal::Busy => (
+            [(RETRY_AFTER, "5")],
+            plain(StatusCode::SERVICE_UNAVAILABLE, "too busy for this question; ask again in a few seconds"),
+        )
+            .into_response(),
+        Refusal::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR, "the store cannot be read; the log says why"),
+    }
+}
+
+/// The nearest name that there is.
+fn proposal(feed: &FeedName, status: &Status) -> String {
+    let names: Vec<String> = match feed {
+        FeedName::All => Vec::new(),
+        FeedName::Topic(_) => {
+            status.topics.iter().map(|topic| FeedName::Topic(topic.key.clone()).to_string()).collect()
+        }
+        FeedName::Source(_) => {
+            status.sources.iter().map(|source| FeedName::Source(source.key.clone()).to_string()).collect()
+        }
+    };
+    let asked = feed.to_string();
+    let near = names.iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked));
+    near.map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
+}
+
+pub(super) fn plain(status: StatusCode, text: &str) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
+}

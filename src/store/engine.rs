@@ -1,0 +1,99 @@
+//! What an engine owes: an ordered map of bytes, blocking and object safe. All meaning lives above it, so that one codec and one
+//! contract serve every engine.
+
+use std::path::PathBuf;
+
+/// Most writes of one [`Batch`]. Replaced pages wait for sled's collector, and a batch counts as one step of it.
+pub const WRITES_LIMIT: usize = 1_200;
+
+/// Keys and values, as scans give them.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Why the store cannot do what it was asked, and what can be done about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "another feedmill uses the store in {0}; stop it first, or give this one a `path` of its own under [store]"
+    )]
+    InUse(PathBuf),
+    #[error("{path} is not a feedmill store ({what}); name a new or empty folder as `path` under [store]")]
+    Foreign { path: PathBuf, what: String },
+    #[error(
+        "the store in {0} has lost its contents although its marker is there; restore it from a backup, or remove the folder to begin anew"
+    )]
+    Emptied(PathBuf),
+    #[error(
+        "the store has format {found}, this feedmill knows formats up to {known}; use the newer feedmill that wrote it"
+    )]
+    Newer { found: u8, known: u8 },
+    #[error(
+        "{path} cannot be written: {source}; make the folder writable for this user, or name another `path` under [store]"
+    )]
+    Unwritable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the store is damaged: {0}; restore it from a backup")]
+    Damaged(String),
+    #[error("the store failed: {0}")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the store takes nothing more after an earlier failure ({0}); mend its cause and start feedmill again")]
+    Stuck(String),
+    #[error("a store job did not finish: {0}")]
+    Stopped(String),
+}
+
+/// One write of a [`Batch`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    Put(Vec<u8>, Vec<u8>),
+    Delete(Vec<u8>),
+}
+
+/// Writes that become visible together or not at all. Of two writes to one key the later wins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.push(Write::Put(key, value));
+    }
+
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.writes.push(Write::Delete(key));
+    }
+
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+/// An ordered map of bytes. Keys begin with a byte below 0x70; the rest is the engine's own.
+pub trait Engine: Send + Sync {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The pairs with keys in `from..to`, ascending, at most `limit`.
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError>;
+
+    /// The pairs with keys in `from..to`, descending, at most `limit`.
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError>;
+
+    /// Atomic, and visible when it returns; durable only after [`Engine::sync`]. At most [`WRITES_LIMIT`] writes.
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Everything applied before is on the disk when it returns `Ok`. After an error nothing more is taken.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    fn size_on_disk(&self) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,275 @@
+//! The store as the program speaks of it: entries, texts, feeds and sources, over any engine.
+//!
+//! It decides nothing. A [`Commit`] is applied in bounded atomic batches, the poll's own facts in the last one, so that a crash
+//! between two batches leaves entries without their validators and the same document is simply read again.
+
+use std::collections::HashMap;
+
+use crate::model::entry::{Entry, Key, PublicId, Seq, TextHash, Texts};
+use crate::model::feed::FeedId;
+use crate::model::source::{Scope, SourceKey, TopicKey};
+use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
+use crate::store::keys::{self, Place};
+use crate::store::record::{self, Counters, TopicRecord};
+use crate::store::source::SourceState;
+
+/// Most entries that one key is looked up for. A key that more share tells nothing apart.
+const SHARING_LIMIT: usize = 64;
+
+/// Most writes that one entry's change costs: record, id, text twice, 2 × 40 keys and its memberships.
+const WRITES_OF_ONE_ENTRY: usize = 200;
+
+/// One entry to be written, with what its change adds and takes away.
+#[derive(Debug, Clone)]
+pub struct EntryWrite {
+    pub entry: Entry,
+    pub is_new: bool,
+    pub new_keys: Vec<Key>,
+    pub dropped_keys: Vec<Key>,
+    /// The compressed raw fragments ([`record::write_texts`]) of the sighting that changed.
+    pub text: Option<(TextHash, Vec<u8>)>,
+    pub dropped_text: Option<TextHash>,
+    /// Feeds, each with the epochs of its memberships, that the entry joins.
+    pub joins: Vec<(FeedId, u32, Place)>,
+}
+
+/// What one poll, or one rebuilding of a topic, writes.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    pub entries: Vec<EntryWrite>,
+    pub counters: Option<Counters>,
+    pub sources: Vec<(Scope, SourceState)>,
+    pub last_document: Option<(Scope, Vec<[u8; 16]>)>,
+}
+
+/// All that is durable, behind one value.
+pub struct Store {
+    engine: Box<dyn Engine>,
+}
+
+impl Store {
+    pub fn new(engine: Box<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
+    pub fn counters(&self) -> Result<Counters, StoreError> {
+        self.read(keys::COUNTERS, record::read_counters).map(Option::unwrap_or_default)
+    }
+
+    fn read<T>(&self, key: &[u8], read: impl Fn(&[u8]) -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        self.engine.get(key)?.map(|bytes| read(&bytes)).transpose()
+    }
+
+    /// The entries that share a key, oldest first; at most 64.
+    pub fn sharing(&self, key: Key) -> Result<Vec<Seq>, StoreError> {
+        let (from, to) = keys::key_range(key);
+        let found = self.engine.scan(&from, &to, SHARING_LIMIT)?;
+        Ok(found.iter().filter_map(|(key, _)| keys::seq(key)).collect())
+    }
+
+    pub fn entry(&self, seq: Seq) -> Result<Option<Entry>, StoreError> {
+        self.read(&keys::entry(seq), |bytes| record::read_entry(seq, bytes))
+    }
+
+    pub fn entry_with_id(&self, id: PublicId) -> Result<Option<Seq>, StoreError> {
+        Ok(self.engine.get(&keys::id(id))?.and_then(|bytes| keys::seq(&bytes)))
+    }
+
+    pub fn texts(&self, hash: TextHash) -> Result<Option<Texts>, StoreError> {
+        self.read(&keys::text(hash), record::read_texts)
+    }
+
+    /// A feed's places, newest first, below `before`.
+    pub fn newest(
+        &self,
+        feed: &FeedId,
+        epoch: u32,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Place>, StoreError> {
+        let (from, to) = keys::membership_range(feed, epoch, before);
+        let found = self.engine.scan_back(&from, &to, limit)?;
+        Ok(found.iter().filter_map(|(key, _)| keys::place(key)).collect())
+    }
+
+    /// Entries with a sequence number above `after`, oldest first.
+    pub fn entries_after(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let found = self.engine.scan(&keys::entry(Seq(after.0 + 1)), &[keys::ENTRY + 1], limit)?;
+        found.iter().filter_map(|(key, bytes)| Some(record::read_entry(keys::seq(key)?, bytes))).collect()
+    }
+
+    pub fn source(&self, scope: &Scope) -> Result<Option<SourceState>, StoreError> {
+        self.read(&keys::source(scope), record::read_source)
+    }
+
+    pub fn last_document(&self, scope: &Scope) -> Result<Vec<[u8; 16]>, StoreError> {
+        self.read(&keys::last_document(scope), record::read_last_document).map(Option::unwrap_or_default)
+    }
+
+    pub fn topic(&self, key: &TopicKey) -> Result<Option<TopicRecord>, StoreError> {
+        self.read(&keys::topic(key), record::read_topic)
+    }
+
+    /// The scopes of the given sources. One that the store has not met gets its key, or the scope of a key that it had before;
+    /// a key whose scope another source took along gets a numbered one.
+    pub fn scopes(&self, sources: &[(SourceKey, Vec<SourceKey>)]) -> Result<HashMap<SourceKey, Scope>, StoreError> {
+        let mut batch = Batch::default();
+        let mut known = HashMap::new();
+        let mut taken = self.taken_scopes()?;
+        for (key, was) in sources {
+            let mut scope = self.scope(key)?;
+            for old in was {
+                if scope.is_none() {
+                    scope = self.scope(old)?;
+                    if scope.is_some() {
+                        batch.delete(keys::name(old));
+                    }
+                }
+            }
+            let scope = scope.unwrap_or_else(|| free_scope(key, &taken));
+            taken.insert(scope.clone());
+            batch.put(keys::name(key), scope.as_str().as_bytes().to_vec());
+            known.insert(key.clone(), scope);
+            if batch.len() + 2 >= WRITES_LIMIT {
+                self.engine.apply(&std::mem::take(&mut batch))?;
+            }
+        }
+        self.engine.apply(&batch)?;
+        Ok(known)
+    }
+
+    fn scope(&self, key: &SourceKey) -> Result<Option<Scope>, StoreError> {
+        let Some(bytes) = self.engine.get(&keys::name(key))? else { return Ok(None) };
+        let text =
+            String::from_utf8(bytes).map_err(|_| StoreError::Damaged(format!("the scope of {key} is not text")))?;
+        Ok(Some(Scope(text.into())))
+    }
+
+    fn taken_scopes(&self) -> Result<std::collections::HashSet<Scope>, StoreError> {
+        let found = self.engine.scan(&[keys::NAME], &[keys::NAME + 1], usize::MAX)?;
+        Ok(found.into_iter().filter_map(|(_, bytes)| Some(Scope(String::from_utf8(bytes).ok()?.into()))).collect())
+    }
+
+    /// Applies a commit; visible at once, durable after [`Store::sync`].
+    pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for write in &commit.entries {
+            if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
+                self.put_counters(&mut batch, commit);
+                self.engine.apply(&std::mem::take(&mut batch))?;
+            }
+            put_entry(&mut batch, write);
+        }
+        self.put_counters(&mut batch, commit);
+        if let Some((scope, hashes)) = &commit.last_document {
+            batch.put(keys::last_document(scope), record::write_last_document(hashes));
+        }
+        for (scope, state) in &commit.sources {
+            if batch.len() >= WRITES_LIMIT {
+                self.engine.apply(&std::mem::take(&mut batch))?;
+            }
+            batch.put(keys::source(scope), record::write_source(state));
+        }
+        if batch.len() > 0 {
+            self.engine.apply(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// With every batch, so that no sequence number is ever given twice.
+    #[expect(clippy::unused_self, reason = "reads as one of the steps of commit")]
+    fn put_counters(&self, batch: &mut Batch, commit: &Commit) {
+        if let Some(counters) = &commit.counters {
+            batch.put(keys::COUNTERS.to_vec(), record::write_counters(counters));
+        }
+    }
+
+    /// Every topic that has a definition.
+    pub fn topics(&self) -> Result<Vec<TopicKey>, StoreError> {
+        let found = self.engine.scan(&[keys::TOPIC], &[keys::TOPIC + 1], usize::MAX)?;
+        Ok(found.iter().filter_map(|(key, _)| TopicKey::new(std::str::from_utf8(&key[1..]).ok()?).ok()).collect())
+    }
+
+    /// Removes a topic's definition and memberships. Declared again, it is worked out anew.
+    pub fn forget_topic(&self, key: &TopicKey) -> Result<(), StoreError> {
+        let epoch = self.topic(key)?.map_or(0, |record| record.epoch);
+        let feed = FeedId::Topic(key.clone());
+        // First the definition: memberships without one are never read.
+        let mut batch = Batch::default();
+        batch.delete(keys::topic(key));
+        self.engine.apply(&batch)?;
+        self.clear_epoch(&feed, epoch)?;
+        self.clear_epoch(&feed, epoch + 1)
+    }
+
+    /// Makes `record` the topic's definition; its epoch is the one that is read from now on.
+    pub fn define_topic(&self, key: &TopicKey, topic: &TopicRecord) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put(keys::topic(key), record::write_topic(topic));
+        self.engine.apply(&batch)
+    }
+
+    /// Removes all memberships of one epoch of a feed, in bounded batches.
+    pub fn clear_epoch(&self, feed: &FeedId, epoch: u32) -> Result<(), StoreError> {
+        let (from, to) = keys::membership_range(feed, epoch, None);
+        loop {
+            let found = self.engine.scan(&from, &to, WRITES_LIMIT)?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            let mut batch = Batch::default();
+            for (key, _) in found {
+                batch.delete(key);
+            }
+            self.engine.apply(&batch)?;
+        }
+    }
+
+    /// How many entries a feed holds, counted up to `limit`.
+    pub fn count(&self, feed: &FeedId, epoch: u32, limit: usize) -> Result<usize, StoreError> {
+        let (from, to) = keys::membership_range(feed, epoch, None);
+        Ok(self.engine.scan(&from, &to, limit)?.len())
+    }
+
+    /// Everything that was committed before is on the disk when it returns `Ok`.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.engine.sync()
+    }
+
+    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.engine.size_on_disk()
+    }
+}
+
+fn free_scope(key: &SourceKey, taken: &std::collections::HashSet<Scope>) -> Scope {
+    let own = Scope::from(key);
+    if !taken.contains(&own) {
+        return own;
+    }
+    // `~` cannot stand in a key, so a numbered scope never meets a key.
+    let mut numbered = (2..).map(|number: u32| Scope(format!("{key}~{number}").into()));
+    numbered.find(|scope| !taken.contains(scope)).expect("one of infinitely many is free")
+}
+
+fn put_entry(batch: &mut Batch, write: &EntryWrite) {
+    let seq = write.entry.seq;
+    batch.put(keys::entry(seq), record::write_entry(&write.entry));
+    if write.is_new {
+        batch.put(keys::id(write.entry.id), seq.0.to_be_bytes().to_vec());
+    }
+    if let Some((hash, bytes)) = &write.text {
+        batch.put(keys::text(*hash), bytes.clone());
+    }
+    if let Some(hash) = write.dropped_text {
+        batch.delete(keys::text(hash));
+    }
+    for key in &write.new_keys {
+        batch.put(keys::key(*key, seq), Vec::new());
+    }
+    for key in &write.dropped_keys {
+        batch.delete(keys::key(*key, seq));
+    }
+    for (feed, epoch, place) in &write.joins {
+        batch.put(keys::membership(feed, *epoch, *place), Vec::new());
+    }
+}

@@ -1,0 +1,144 @@
+//! What every kind of record is called on disk. A key once written will be read by every later version.
+//!
+//! The first byte is the kind; numbers are big-endian, so that keys sort as the numbers do.
+
+use chrono::DateTime;
+
+use crate::model::Timestamp;
+use crate::model::entry::{Key, KeyKind, PublicId, Seq, TextHash};
+use crate::model::feed::FeedId;
+use crate::model::source::{Scope, SourceKey, TopicKey};
+
+pub const META: u8 = 0x01;
+pub const ENTRY: u8 = 0x02;
+// 0x03 is free: sightings live within their entry's record.
+pub const TEXT: u8 = 0x04;
+pub const KEY: u8 = 0x05;
+pub const MEMBERSHIP: u8 = 0x06;
+/// Reserved: time, seq → sketch of shingles, for near-duplicates.
+pub const SKETCH: u8 = 0x07;
+pub const SOURCE: u8 = 0x08;
+pub const LAST_DOCUMENT: u8 = 0x09;
+/// Reserved: commit seq → what changed in which feed.
+pub const JOURNAL: u8 = 0x0a;
+/// Reserved: feed, epoch, n → an archive page (RFC 5005).
+pub const ARCHIVE: u8 = 0x0b;
+/// Reserved: keys and id of a pruned entry.
+pub const TOMBSTONE: u8 = 0x0c;
+pub const ID: u8 = 0x0d;
+pub const TOPIC: u8 = 0x0e;
+pub const NAME: u8 = 0x0f;
+
+/// Where the store's counters lie.
+pub const COUNTERS: &[u8] = b"\x01counters";
+
+fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![kind];
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+pub fn entry(seq: Seq) -> Vec<u8> {
+    joined(ENTRY, &[&seq.0.to_be_bytes()])
+}
+
+pub fn text(hash: TextHash) -> Vec<u8> {
+    joined(TEXT, &[&hash.0])
+}
+
+pub fn id(id: PublicId) -> Vec<u8> {
+    joined(ID, &[&id.0])
+}
+
+pub fn source(scope: &Scope) -> Vec<u8> {
+    joined(SOURCE, &[scope.as_str().as_bytes()])
+}
+
+pub fn last_document(scope: &Scope) -> Vec<u8> {
+    joined(LAST_DOCUMENT, &[scope.as_str().as_bytes()])
+}
+
+pub fn name(key: &SourceKey) -> Vec<u8> {
+    joined(NAME, &[key.as_str().as_bytes()])
+}
+
+pub fn topic(key: &TopicKey) -> Vec<u8> {
+    joined(TOPIC, &[key.as_str().as_bytes()])
+}
+
+fn kind_byte(kind: KeyKind) -> u8 {
+    match kind {
+        KeyKind::Guid => 1,
+        KeyKind::Url => 2,
+        KeyKind::Content => 3,
+    }
+}
+
+/// Several entries may share a key, so the entry is part of the name.
+pub fn key(key: Key, seq: Seq) -> Vec<u8> {
+    joined(KEY, &[&[kind_byte(key.kind)], &key.hash, &seq.0.to_be_bytes()])
+}
+
+/// From and to (exclusive) of all entries that share a key.
+pub fn key_range(key: Key) -> (Vec<u8>, Vec<u8>) {
+    let from = joined(KEY, &[&[kind_byte(key.kind)], &key.hash]);
+    let to = joined(KEY, &[&[kind_byte(key.kind)], &key.hash, &[0xff; 9]]);
+    (from, to)
+}
+
+/// A place in a feed's own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub sort_at: Timestamp,
+    pub seq: Seq,
+}
+
+fn feed_prefix(feed: &FeedId, epoch: u32) -> Vec<u8> {
+    let (tag, name) = match feed {
+        FeedId::All => (1, ""),
+        FeedId::Source(scope) => (2, scope.as_str()),
+        FeedId::Topic(key) => (3, key.as_str()),
+    };
+    joined(MEMBERSHIP, &[&[tag], name.as_bytes(), &[0], &epoch.to_be_bytes()])
+}
+
+/// Moves the sign so that instants before 1970 sort before those after it.
+fn ordered(at: Timestamp) -> [u8; 8] {
+    (at.timestamp_millis() as u64 ^ (1 << 63)).to_be_bytes()
+}
+
+pub fn membership(feed: &FeedId, epoch: u32, place: Place) -> Vec<u8> {
+    let mut key = feed_prefix(feed, epoch);
+    key.extend_from_slice(&ordered(place.sort_at));
+    key.extend_from_slice(&place.seq.0.to_be_bytes());
+    key
+}
+
+/// From and to (exclusive) of a feed's places, up to but without `before`.
+pub fn membership_range(feed: &FeedId, epoch: u32, before: Option<Place>) -> (Vec<u8>, Vec<u8>) {
+    let from = feed_prefix(feed, epoch);
+    let to = before.map_or_else(
+        || {
+            let mut end = from.clone();
+            end.extend_from_slice(&[0xff; 17]);
+            end
+        },
+        |place| membership(feed, epoch, place),
+    );
+    (from, to)
+}
+
+/// The place that a membership's key names; `None` for a key that is none.
+pub fn place(key: &[u8]) -> Option<Place> {
+    let (rest, seq) = key.split_last_chunk::<8>()?;
+    let (_, at) = rest.split_last_chunk::<8>()?;
+    let millis = (u64::from_be_bytes(*at) ^ (1 << 63)) as i64;
+    Some(Place { sort_at: DateTime::from_timestamp_millis(millis)?, seq: Seq(u64::from_be_bytes(*seq)) })
+}
+
+/// The entry that a key's record names.
+pub fn seq(key: &[u8]) -> Option<Seq> {
+    key.last_chunk::<8>().map(|bytes| Seq(u64::from_be_bytes(*bytes)))
+}

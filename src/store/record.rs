@@ -1,0 +1,479 @@
+//! Records: the types on disk, apart from the model, each with a version.
+//!
+//! CBOR (RFC 8949) with numbered fields: a later version may add fields, and unknown ones are skipped. A number once given is
+//! never given again. The byte before the CBOR is the version of the record; a version that this program does not know is
+//! damage, since the store's format number already says which versions may occur.
+
+use minicbor::{Decode, Encode};
+use url::Url;
+
+use crate::model::Timestamp;
+use crate::model::document::{Enclosure, Guid, Person, RawHtml};
+use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextHash, Texts};
+use crate::model::feed::FeedId;
+use crate::model::source::{Scope, TopicKey};
+use crate::schedule;
+use crate::store::engine::StoreError;
+use crate::store::source::SourceState;
+
+const VERSION: u8 = 1;
+
+/// Longest text that is read back. Bodies are limited far below it; a larger claim is damage.
+const TEXT_LIMIT: usize = 256 << 20;
+
+fn write<R: Encode<()>>(record: &R) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    minicbor::encode(record, &mut bytes).expect("encoding into memory cannot fail");
+    bytes
+}
+
+fn read<'b, R: Decode<'b, ()>>(what: &str, bytes: &'b [u8]) -> Result<R, StoreError> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => minicbor::decode(body).map_err(|error| damaged(what, &error.to_string())),
+        Some((version, _)) => Err(damaged(what, &format!("has the unknown version {version}"))),
+        None => Err(damaged(what, "is empty")),
+    }
+}
+
+fn damaged(what: &str, how: &str) -> StoreError {
+    StoreError::Damaged(format!("the record of {what} cannot be read: {how}"))
+}
+
+fn millis(at: Timestamp) -> i64 {
+    at.timestamp_millis()
+}
+
+fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_timestamp_millis(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn address(text: Option<String>) -> Option<Url> {
+    text.and_then(|text| Url::parse(&text).ok())
+}
+
+fn spelt(url: Option<&Url>) -> Option<String> {
+    url.map(|url| url.as_str().to_owned())
+}
+
+type Hash = [u8; 16];
+
+#[derive(Encode, Decode)]
+struct PersonRecord {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    url: Option<String>,
+}
+
+#[derive(Encode, Decode)]
+struct EnclosureRecord {
+    #[n(0)]
+    url: String,
+    #[n(1)]
+    media_type: Option<String>,
+    #[n(2)]
+    length: Option<u64>,
+    #[n(3)]
+    title: Option<String>,
+}
+
+#[derive(Encode, Decode)]
+struct KeyRecord {
+    #[n(0)]
+    kind: u8,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    hash: Hash,
+}
+
+#[derive(Encode, Decode)]
+struct SightingRecord {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    source: String,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    id: Hash,
+    #[n(3)]
+    first_seen: i64,
+    #[n(4)]
+    sort_at: i64,
+    #[n(5)]
+    changed: Option<i64>,
+    #[n(6)]
+    guid: Option<String>,
+    #[n(7)]
+    is_permalink: Option<bool>,
+    #[n(8)]
+    url: Option<String>,
+    #[n(9)]
+    title: Option<String>,
+    #[n(10)]
+    published: Option<i64>,
+    #[n(11)]
+    authors: Vec<PersonRecord>,
+    #[n(12)]
+    categories: Vec<String>,
+    #[n(13)]
+    enclosures: Vec<EnclosureRecord>,
+    #[n(14)]
+    language: Option<String>,
+    #[cbor(n(15), with = "minicbor::bytes")]
+    text: Option<Hash>,
+    #[n(16)]
+    ground: u8,
+    #[n(17)]
+    score: f32,
+    #[n(18)]
+    evidence: String,
+    #[n(19)]
+    keys: Vec<KeyRecord>,
+    #[cbor(n(20), with = "minicbor::bytes")]
+    fingerprint: Hash,
+    #[cbor(n(21), with = "minicbor::bytes")]
+    reading: Hash,
+}
+
+#[derive(Encode, Decode)]
+struct PlacementRecord {
+    #[n(0)]
+    feed: u8,
+    #[n(1)]
+    name: String,
+    #[n(2)]
+    sort_at: i64,
+}
+
+#[derive(Encode, Decode)]
+struct EntryRecord {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    id: Hash,
+    #[n(1)]
+    first_seen: i64,
+    #[n(2)]
+    sightings: Vec<SightingRecord>,
+    #[n(3)]
+    placements: Vec<PlacementRecord>,
+}
+
+pub fn write_entry(entry: &Entry) -> Vec<u8> {
+    write(&EntryRecord {
+        id: entry.id.0,
+        first_seen: millis(entry.first_seen),
+        sightings: entry.sightings.iter().map(sighting_record).collect(),
+        placements: entry.placements.iter().map(placement_record).collect(),
+    })
+}
+
+pub fn read_entry(seq: Seq, bytes: &[u8]) -> Result<Entry, StoreError> {
+    let record: EntryRecord = read(&format!("entry {}", seq.0), bytes)?;
+    if record.sightings.is_empty() {
+        return Err(damaged(&format!("entry {}", seq.0), "it has no sighting"));
+    }
+    Ok(Entry {
+        seq,
+        id: PublicId(record.id),
+        first_seen: instant(record.first_seen),
+        sightings: record.sightings.into_iter().map(sighting).collect(),
+        placements: record.placements.into_iter().filter_map(placement).collect(),
+    })
+}
+
+fn sighting_record(sighting: &Sighting) -> SightingRecord {
+    SightingRecord {
+        seq: sighting.seq.0,
+        source: sighting.source.as_str().to_owned(),
+        id: sighting.id.0,
+        first_seen: millis(sighting.first_seen),
+        sort_at: millis(sighting.sort_at),
+        changed: sighting.changed.map(millis),
+        guid: sighting.guid.as_ref().map(|guid| guid.value.clone()),
+        is_permalink: sighting.guid.as_ref().and_then(|guid| guid.is_permalink),
+        url: spelt(sighting.url.as_ref()),
+        title: sighting.title.clone(),
+        published: sighting.published.map(millis),
+        authors: sighting
+            .authors
+            .iter()
+            .map(|it| PersonRecord { name: it.name.clone(), url: spelt(it.url.as_ref()) })
+            .collect(),
+        categories: sighting.categories.clone(),
+        enclosures: sighting.enclosures.iter().map(enclosure_record).collect(),
+        language: sighting.language.clone(),
+        text: sighting.text.map(|hash| hash.0),
+        ground: ground_byte(sighting.ground),
+        score: sighting.score,
+        evidence: sighting.evidence.clone(),
+        keys: sighting.keys.iter().map(|key| KeyRecord { kind: kind_byte(key.kind), hash: key.hash }).collect(),
+        fingerprint: sighting.fingerprint,
+        reading: sighting.reading,
+    }
+}
+
+fn sighting(record: SightingRecord) -> Sighting {
+    Sighting {
+        seq: Seq(record.seq),
+        source: Scope(record.source.into()),
+        id: PublicId(record.id),
+        first_seen: instant(record.first_seen),
+        sort_at: instant(record.sort_at),
+        changed: record.changed.map(instant),
+        guid: record.guid.map(|value| Guid { value, is_permalink: record.is_permalink }),
+        url: address(record.url),
+        title: record.title,
+        published: record.published.map(instant),
+        authors: record.authors.into_iter().map(|it| Person { name: it.name, url: address(it.url) }).collect(),
+        categories: record.categories,
+        enclosures: record.enclosures.into_iter().filter_map(enclosure).collect(),
+        language: record.language,
+        text: record.text.map(TextHash),
+        ground: ground(record.ground),
+        score: record.score,
+        evidence: record.evidence,
+        keys: record.keys.into_iter().filter_map(key).collect(),
+        fingerprint: record.fingerprint,
+        reading: record.reading,
+    }
+}
+
+fn enclosure_record(enclosure: &Enclosure) -> EnclosureRecord {
+    EnclosureRecord {
+        url: enclosure.url.as_str().to_owned(),
+        media_type: enclosure.media_type.clone(),
+        length: enclosure.length,
+        title: enclosure.title.clone(),
+    }
+}
+
+fn enclosure(record: EnclosureRecord) -> Option<Enclosure> {
+    let url = Url::parse(&record.url).ok()?;
+    Some(Enclosure { url, media_type: record.media_type, length: record.length, title: record.title })
+}
+
+fn kind_byte(kind: KeyKind) -> u8 {
+    match kind {
+        KeyKind::Guid => 1,
+        KeyKind::Url => 2,
+        KeyKind::Content => 3,
+    }
+}
+
+fn key(record: KeyRecord) -> Option<Key> {
+    let kind = match record.kind {
+        1 => KeyKind::Guid,
+        2 => KeyKind::Url,
+        3 => KeyKind::Content,
+        _ => return None,
+    };
+    Some(Key { kind, hash: record.hash })
+}
+
+fn ground_byte(ground: Ground) -> u8 {
+    match ground {
+        Ground::First => 0,
+        Ground::SameGuid => 1,
+        Ground::SameUrl => 2,
+        Ground::SameContent => 3,
+        Ground::NearDuplicate => 4,
+    }
+}
+
+fn ground(byte: u8) -> Ground {
+    match byte {
+        1 => Ground::SameGuid,
+        2 => Ground::SameUrl,
+        3 => Ground::SameContent,
+        4 => Ground::NearDuplicate,
+        _ => Ground::First,
+    }
+}
+
+fn placement_record(placement: &Placement) -> PlacementRecord {
+    let (feed, name) = match &placement.feed {
+        FeedId::All => (1, ""),
+        FeedId::Source(scope) => (2, scope.as_str()),
+        FeedId::Topic(key) => (3, key.as_str()),
+    };
+    PlacementRecord { feed, name: name.to_owned(), sort_at: millis(placement.sort_at) }
+}
+
+fn placement(record: PlacementRecord) -> Option<Placement> {
+    let feed = match record.feed {
+        1 => FeedId::All,
+        2 => FeedId::Source(Scope(record.name.into())),
+        3 => FeedId::Topic(TopicKey::new(&record.name).ok()?),
+        _ => return None,
+    };
+    Some(Placement { feed, sort_at: instant(record.sort_at) })
+}
+
+#[derive(Encode, Decode)]
+struct TextsRecord {
+    #[n(0)]
+    summary: Option<String>,
+    #[n(1)]
+    content: Option<String>,
+}
+
+/// Compresses as well; done by the pollers, so that the committer only writes.
+pub fn write_texts(texts: &Texts) -> Vec<u8> {
+    let part = |html: &Option<RawHtml>| html.as_ref().map(|html| html.0.clone());
+    let record = write(&TextsRecord { summary: part(&texts.summary), content: part(&texts.content) });
+    zstd::bulk::compress(&record, 3).expect("compressing into memory cannot fail")
+}
+
+pub fn read_texts(bytes: &[u8]) -> Result<Texts, StoreError> {
+    let length = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().unwrap_or(0);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > TEXT_LIMIT {
+        return Err(damaged("a text", "its length is absurd"));
+    }
+    let record = zstd::bulk::decompress(bytes, length).map_err(|error| damaged("a text", &error.to_string()))?;
+    let texts: TextsRecord = read("a text", &record)?;
+    Ok(Texts { summary: texts.summary.map(RawHtml), content: texts.content.map(RawHtml) })
+}
+
+#[derive(Encode, Decode)]
+struct SourceRecord {
+    #[n(0)]
+    location: String,
+    #[n(1)]
+    validated_url: Option<String>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    etag: Option<Vec<u8>>,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    last_modified: Option<Vec<u8>>,
+    #[n(4)]
+    moved: Option<String>,
+    #[n(5)]
+    title: Option<String>,
+    #[n(6)]
+    site: Option<String>,
+    #[n(7)]
+    problem: Option<String>,
+    #[n(8)]
+    notes: Vec<String>,
+    #[n(9)]
+    entries: u64,
+    #[n(10)]
+    last_change: Option<i64>,
+    #[n(11)]
+    last_attempt: Option<i64>,
+    #[n(12)]
+    last_success: Option<i64>,
+    #[n(13)]
+    failures: u32,
+    #[n(14)]
+    throttled_until: Option<i64>,
+    #[n(15)]
+    hint_until: Option<i64>,
+    #[n(16)]
+    gone_since: Option<i64>,
+    #[n(17)]
+    published: Vec<i64>,
+}
+
+pub fn write_source(state: &SourceState) -> Vec<u8> {
+    let facts = &state.facts;
+    write(&SourceRecord {
+        location: state.location.clone(),
+        validated_url: spelt(state.validated_url.as_ref()),
+        etag: state.etag.clone(),
+        last_modified: state.last_modified.clone(),
+        moved: spelt(state.moved.as_ref()),
+        title: state.title.clone(),
+        site: spelt(state.site.as_ref()),
+        problem: state.problem.clone(),
+        notes: state.notes.clone(),
+        entries: state.entries,
+        last_change: state.last_change.map(millis),
+        last_attempt: facts.last_attempt.map(millis),
+        last_success: facts.last_success.map(millis),
+        failures: facts.failures,
+        throttled_until: facts.throttled_until.map(millis),
+        hint_until: facts.hint_until.map(millis),
+        gone_since: facts.gone_since.map(millis),
+        published: facts.published.iter().copied().map(millis).collect(),
+    })
+}
+
+pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
+    let record: SourceRecord = read("a source", bytes)?;
+    Ok(SourceState {
+        facts: schedule::Facts {
+            last_attempt: record.last_attempt.map(instant),
+            last_success: record.last_success.map(instant),
+            failures: record.failures,
+            throttled_until: record.throttled_until.map(instant),
+            hint_until: record.hint_until.map(instant),
+            gone_since: record.gone_since.map(instant),
+            published: record.published.into_iter().map(instant).collect(),
+        },
+        location: record.location,
+        validated_url: address(record.validated_url),
+        etag: record.etag,
+        last_modified: record.last_modified,
+        moved: address(record.moved),
+        title: record.title,
+        site: address(record.site),
+        problem: record.problem,
+        notes: record.notes,
+        entries: record.entries,
+        last_change: record.last_change.map(instant),
+    })
+}
+
+#[derive(Encode, Decode)]
+struct LastDocumentRecord {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    hashes: Vec<u8>,
+}
+
+pub fn write_last_document(hashes: &[[u8; 16]]) -> Vec<u8> {
+    write(&LastDocumentRecord { hashes: hashes.concat() })
+}
+
+pub fn read_last_document(bytes: &[u8]) -> Result<Vec<[u8; 16]>, StoreError> {
+    let record: LastDocumentRecord = read("a last document", bytes)?;
+    let (whole, _) = record.hashes.as_chunks::<16>();
+    Ok(whole.to_vec())
+}
+
+/// What of a topic decides its membership, and which generation of memberships follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TopicRecord {
+    #[n(0)]
+    pub epoch: u32,
+    #[n(1)]
+    pub query: Option<String>,
+    /// Scopes of the sources that name it, sorted.
+    #[n(2)]
+    pub sources: Vec<String>,
+}
+
+pub fn write_topic(record: &TopicRecord) -> Vec<u8> {
+    write(record)
+}
+
+pub fn read_topic(bytes: &[u8]) -> Result<TopicRecord, StoreError> {
+    read("a topic", bytes)
+}
+
+/// Counters of the whole store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Counters {
+    /// The next free sequence number.
+    #[n(0)]
+    pub next: u64,
+    #[n(1)]
+    pub entries: u64,
+    #[n(2)]
+    pub sightings: u64,
+}
+
+pub fn write_counters(counters: &Counters) -> Vec<u8> {
+    write(counters)
+}
+
+pub fn read_counters(bytes: &[u8]) -> Result<Counters, StoreError> {
+    read("the counters", bytes)
+}

@@ -1,0 +1,293 @@
+//! The embedded engine: sled 0.34, driven so that an acknowledged write survives a power cut.
+//!
+//! What sled's own documentation does not say, and what this file is for:
+//! - `flush()` writes, but does not force the log to the disk. [`SledEngine::sync`] therefore flushes and then calls `sync_data` on
+//!   a second handle of the log.
+//! - Records above a quarter of a segment go to files in `blobs/` that are never synced. Values are therefore cut into chunks of
+//!   [`CHUNK`] bytes, and `blobs/` stays empty.
+//! - A lost log opens as an empty store without an error. A marker file beside it, written last, tells loss from a new store.
+//! - After one failed write nothing that follows may be acknowledged, so errors are sticky.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use sled::IVec;
+
+use crate::store::engine::{Batch, Engine, Pairs, StoreError, WRITES_LIMIT, Write};
+
+/// Largest value that sled sees. A leaf holds up to 16 of them and must stay below a quarter of a segment.
+const CHUNK: usize = 6_000;
+/// First byte of the keys of all chunks but the first. No caller's key begins with it, so scans never meet one.
+const REST: u8 = 0x7f;
+/// First byte of a stored value: it is whole, or it goes on in chunks.
+const WHOLE: u8 = 0;
+const CHUNKED: u8 = 1;
+
+/// The format that this version writes. A larger one is refused.
+pub const FORMAT: u8 = 1;
+const FORMAT_KEY: &[u8] = b"\x01format";
+
+const MARKER: &str = "FEEDMILL";
+const FOLDER: &str = "sled";
+/// Names that a running daemon adds to the store's folder.
+const OURS: &[&str] = &[MARKER, FOLDER, "feedmill.sock"];
+
+/// See the module.
+pub struct SledEngine {
+    db: sled::Db,
+    /// A second handle of sled's log, which can be told to reach the disk.
+    log: File,
+    stuck: RwLock<Option<String>>,
+}
+
+impl SledEngine {
+    /// Opens the store in `path`, or makes one in a folder that is missing or empty.
+    ///
+    /// # Errors
+    /// When the folder is in use, foreign, emptied, newer than this program, or cannot be written. Nothing has been changed then.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let unwritable = |source| StoreError::Unwritable { path: path.to_owned(), source };
+        let has_marker = path.join(MARKER).exists();
+        if path.exists() {
+            refuse_foreign(path, has_marker)?;
+        }
+        let tree = path.join(FOLDER);
+        if has_marker && !tree.join("db").exists() {
+            return Err(StoreError::Emptied(path.to_owned()));
+        }
+        fs::create_dir_all(path).map_err(unwritable)?;
+        probe(path).map_err(unwritable)?;
+        let db = sled::Config::new()
+            .path(&tree)
+            .cache_capacity(cache_bytes)
+            // A second line: segments are cleaned on its thread, too.
+            .flush_every_ms(Some(500))
+            .open()
+            .map_err(|error| opening(path, error))?;
+        let log = File::open(tree.join("db")).map_err(unwritable)?;
+        let engine = Self { db, log, stuck: RwLock::new(None) };
+        engine.check_format(path, has_marker)?;
+        engine.sync_folders(path, &tree).map_err(unwritable)?;
+        if !has_marker {
+            write_marker(path).map_err(unwritable)?;
+        }
+        Ok(engine)
+    }
+
+    fn check_format(&self, path: &Path, has_marker: bool) -> Result<(), StoreError> {
+        match self.get(FORMAT_KEY)?.as_deref() {
+            Some([FORMAT]) => Ok(()),
+            Some([found, ..]) if *found > FORMAT => Err(StoreError::Newer { found: *found, known: FORMAT }),
+            Some(_) => Err(StoreError::Damaged("its format number cannot be read".to_owned())),
+            None if has_marker => Err(StoreError::Emptied(path.to_owned())),
+            None => {
+                let mut batch = Batch::default();
+                batch.put(FORMAT_KEY.to_vec(), vec![FORMAT]);
+                self.apply(&batch)?;
+                self.sync()
+            }
+        }
+    }
+
+    /// sled syncs no folder and writes its configuration without syncing it.
+    fn sync_folders(&self, path: &Path, tree: &Path) -> std::io::Result<()> {
+        let parent = path.canonicalize()?.parent().map(Path::to_owned);
+        let places =
+            [Some(tree.join("conf")), Some(tree.join("blobs")), Some(tree.to_owned()), Some(path.to_owned()), parent];
+        for place in places.into_iter().flatten().filter(|place| place.exists()) {
+            match File::open(&place).and_then(|file| file.sync_all()) {
+                // The folder above may belong to somebody else; syncing it is a courtesy then.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                other => other?,
+            }
+        }
+        self.log.sync_data()
+    }
+
+    fn whole(&self, key: &[u8], value: &IVec) -> Result<Vec<u8>, StoreError> {
+        match value.split_first() {
+            Some((&WHOLE, body)) => Ok(body.to_vec()),
+            Some((&CHUNKED, body)) => {
+                let mut bytes = body.to_vec();
+                for (_, chunk) in self.rest(key)? {
+                    bytes.extend_from_slice(&chunk);
+                }
+                Ok(bytes)
+            }
+            _ => Err(StoreError::Damaged("a value has no beginning".to_owned())),
+        }
+    }
+
+    /// The chunks of a value after the first, in order.
+    fn rest(&self, key: &[u8]) -> Result<Vec<(IVec, IVec)>, StoreError> {
+        let prefix = rest_prefix(key);
+        let chunks = self.db.scan_prefix(&prefix);
+        // A longer key may begin with this one; its chunks have longer names.
+        chunks
+            .filter(|chunk| chunk.as_ref().map_or(true, |(name, _)| name.len() == prefix.len() + 4))
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    fn collect(
+        &self,
+        pairs: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
+        limit: usize,
+    ) -> Result<Pairs, StoreError> {
+        let mut found = Pairs::new();
+        for pair in pairs.take(limit) {
+            let (key, value) = pair.map_err(failed)?;
+            let value = self.whole(&key, &value)?;
+            found.push((key.to_vec(), value));
+        }
+        Ok(found)
+    }
+
+    fn remove_rest(&self, key: &[u8], batch: &mut sled::Batch) -> Result<(), StoreError> {
+        // Only a value that was written in chunks has any, and its first byte says so.
+        let old = self.db.get(key).map_err(failed)?;
+        if old.is_some_and(|old| old.first() == Some(&CHUNKED)) {
+            for (name, _) in self.rest(key)? {
+                batch.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stuck(&self) -> Result<(), StoreError> {
+        let stuck = self.stuck.read().unwrap_or_else(PoisonError::into_inner);
+        stuck.as_ref().map_or(Ok(()), |why| Err(StoreError::Stuck(why.clone())))
+    }
+
+    fn stick<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.inspect_err(|error| {
+            let mut stuck = self.stuck.write().unwrap_or_else(PoisonError::into_inner);
+            stuck.get_or_insert_with(|| error.to_string());
+        })
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut writes = sled::Batch::default();
+        for write in batch.writes() {
+            match write {
+                Write::Put(key, value) => {
+                    self.remove_rest(key, &mut writes)?;
+                    put(&mut writes, key, value);
+                }
+                Write::Delete(key) => {
+                    self.remove_rest(key, &mut writes)?;
+                    writes.remove(key.as_slice());
+                }
+            }
+        }
+        self.db.apply_batch(writes).map_err(failed)
+    }
+}
+
+impl Engine for SledEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.db.get(key).map_err(failed)?;
+        value.map(|value| self.whole(key, &value)).transpose()
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        if from >= to {
+            return Ok(Pairs::new());
+        }
+        self.collect(self.db.range(from..to), limit)
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        if from >= to {
+            return Ok(Pairs::new());
+        }
+        self.collect(self.db.range(from..to).rev(), limit)
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        debug_assert!(batch.len() <= WRITES_LIMIT, "callers bound their batches");
+        self.check_stuck()?;
+        self.stick(self.write(batch))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.check_stuck()?;
+        let flushed = self
+            .db
+            .flush()
+            .map_err(failed)
+            .and_then(|_| self.log.sync_data().map_err(|error| StoreError::Failed(error.into())));
+        self.stick(flushed)
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.db.size_on_disk().map_err(failed)
+    }
+}
+
+fn rest_prefix(key: &[u8]) -> Vec<u8> {
+    [&[REST], key].concat()
+}
+
+fn put(batch: &mut sled::Batch, key: &[u8], value: &[u8]) {
+    let (first, rest) = value.split_at(value.len().min(CHUNK));
+    let tag = if rest.is_empty() { WHOLE } else { CHUNKED };
+    batch.insert(key, [&[tag], first].concat());
+    let mut name = rest_prefix(key);
+    for (number, chunk) in (0_u32..).zip(rest.chunks(CHUNK)) {
+        name.truncate(key.len() + 1);
+        name.extend_from_slice(&number.to_be_bytes());
+        batch.insert(name.as_slice(), chunk);
+    }
+}
+
+fn failed(error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Corruption { at, .. } => StoreError::Damaged(format!("a page cannot be read ({at:?})")),
+        other => StoreError::Failed(other.into()),
+    }
+}
+
+fn opening(path: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) if error.kind() == ErrorKind::WouldBlock || error.to_string().contains("lock") => {
+            StoreError::InUse(path.to_owned())
+        }
+        sled::Error::Io(source) => StoreError::Unwritable { path: path.to_owned(), source },
+        other => failed(other),
+    }
+}
+
+/// A folder with something of others in it is left alone.
+fn refuse_foreign(path: &Path, has_marker: bool) -> Result<(), StoreError> {
+    let foreign = |what: String| StoreError::Foreign { path: path.to_owned(), what };
+    if !path.is_dir() {
+        return Err(foreign("it is a file".to_owned()));
+    }
+    let entries = fs::read_dir(path).map_err(|source| StoreError::Unwritable { path: path.to_owned(), source })?;
+    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let stranger = names.iter().find(|name| !OURS.contains(&name.as_str()) && !name.starts_with('.'));
+    match stranger {
+        Some(name) if !has_marker => Err(foreign(format!("it holds `{name}`"))),
+        _ => Ok(()),
+    }
+}
+
+/// Finds out now, with a plain error, that nothing can be written.
+fn probe(path: &Path) -> std::io::Result<()> {
+    let probe: PathBuf = path.join(".probe");
+    fs::write(&probe, b"probe")?;
+    fs::remove_file(&probe)
+}
+
+/// Written last and synced: from here on an empty tree means loss.
+fn write_marker(path: &Path) -> std::io::Result<()> {
+    let temporary = path.join(".marker");
+    let mut file = File::create(&temporary)?;
+    writeln!(file, "feedmill store, format {FORMAT}")?;
+    file.sync_all()?;
+    fs::rename(&temporary, path.join(MARKER))?;
+    File::open(path)?.sync_all()
+}
