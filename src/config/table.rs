@@ -61,7 +61,7 @@ impl<'t> Reader<'t> {
 
     pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<At<String>> {
         let value = self.take(key)?;
-        text(key, value, problems)
+        text(key, &value, problems)
     }
 
     pub(super) fn boolean(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<bool> {
@@ -154,7 +154,7 @@ impl<'t> Reader<'t> {
             problems.add(&span, format!("`{key}` must be a list"), Some(format!("write {key} = [\"…\"]")));
             return Vec::new();
         };
-        items.into_iter().filter_map(|item| text(key, item, problems)).collect()
+        items.iter().filter_map(|item| text(key, item, problems)).collect()
     }
 
     /// Says which keys nobody asked for, with the nearest right name.
@@ -178,15 +178,13 @@ pub(super) fn table<'t>(name: &str, value: Value<'t>, problems: &mut Problems<'_
     }
 }
 
-pub(super) fn text(key: &str, value: Value<'_>, problems: &mut Problems<'_>) -> Option<At<String>> {
+pub(super) fn text(key: &str, value: &Value<'_>, problems: &mut Problems<'_>) -> Option<At<String>> {
     let span = value.span();
-    match value.get_ref().as_str() {
-        Some(text) => Some(At { value: text.to_owned(), span }),
-        None => {
-            expected(key, "a text in quotes", &value, &span, None, problems);
-            None
-        }
+    if let Some(text) = value.get_ref().as_str() {
+        return Some(At { value: text.to_owned(), span });
     }
+    expected(key, "a text in quotes", value, &span, None, problems);
+    None
 }
 
 fn expected(key: &str, what: &str, value: &Value<'_>, span: &Span, help: Option<String>, problems: &mut Problems<'_>) {

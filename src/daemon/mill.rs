@@ -133,6 +133,7 @@ impl Mill {
 
     /// Waits until everything that was committed is published.
     pub async fn settle(&self) {
+        self.polling.catch_up();
         self.marks.settle().await;
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn follow(fetcher: &Fetcher, request: &Request, typed: &Url) ->
                     format!("no whole answer within {} s", fetcher.settings.timeout.as_secs()),
                 ));
             }
-            Ok(Hop::Ended(result)) => return result,
+            Ok(Hop::Ended(result)) => return *result,
             Ok(Hop::Redirected(target, status)) => (target, status),
         };
         visited.push(url);
@@ -63,7 +63,11 @@ pub(super) async fn follow(fetcher: &Fetcher, request: &Request, typed: &Url) ->
 
 enum Hop {
     Redirected(Url, StatusCode),
-    Ended(Result<Fetched, FetchFailure>),
+    Ended(Box<Result<Fetched, FetchFailure>>),
+}
+
+fn ended(result: Result<Fetched, FetchFailure>) -> Hop {
+    Hop::Ended(Box::new(result))
 }
 
 async fn hop(
@@ -82,16 +86,16 @@ async fn hop(
     }
     let response = match asked.send().await {
         Ok(response) => response,
-        Err(error) => return Hop::Ended(Err(unsent(&error))),
+        Err(error) => return ended(Err(unsent(&error))),
     };
     let status = response.status();
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
         return match target(&response, url) {
             Ok(target) => Hop::Redirected(target, status),
-            Err(failure) => Hop::Ended(Err(failure)),
+            Err(failure) => ended(Err(failure)),
         };
     }
-    Hop::Ended(answer(fetcher, response, url, validators, moved.cloned()).await)
+    ended(answer(fetcher, response, url, validators, moved.cloned()).await)
 }
 
 fn request_headers(request: &Request, typed: &Url, url: &Url, validators: Option<&Validators>) -> HeaderMap {

@@ -75,7 +75,8 @@ pub fn site_host(url: &Url) -> Option<&str> {
 pub fn canonical(url: &Url) -> String {
     let mut text = site_host(url).unwrap_or_default().to_owned();
     if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
-        text.push_str(&format!(":{port}"));
+        text.push(':');
+        text.push_str(&port.to_string());
     }
     text.push_str(url.path().trim_end_matches('/'));
     let mut pairs: Vec<_> = url.query_pairs().filter(|(name, value)| !is_tracking(name, value)).collect();

@@ -124,12 +124,12 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>)
         seqs.into_iter().filter_map(|seq| known.entries.get(&seq))
     };
     for key in one.keys() {
-        for entry in sharing(Some(key)) {
-            let same =
-                |sighting: &Sighting| sighting.source == arrival.scope && is_same_item(arrival, one, sighting, key);
-            if let Some(index) = entry.sightings.iter().position(same) {
-                return Choice::Update(entry.seq, index);
-            }
+        let same = |sighting: &Sighting| sighting.source == arrival.scope && is_same_item(arrival, one, sighting, key);
+        let found = sharing(Some(key)).filter_map(|entry| Some((entry, entry.sightings.iter().position(same)?)));
+        // Two entries may know the same name, if it wandered between two items; the one that has it now is meant.
+        let current = |(entry, index): &(&Entry, usize)| entry.sightings[*index].keys.first() != Some(&one.own);
+        if let Some((entry, index)) = found.min_by_key(current) {
+            return Choice::Update(entry.seq, index);
         }
     }
     for key in one.keys() {
@@ -161,7 +161,9 @@ fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: K
         return false;
     }
     if key == one.own {
-        return true;
+        // The name may be an old one of an item that the document shows under another name now.
+        let current = sighting.keys.first();
+        return current == Some(&key) || current.is_none_or(|current| !arrival.document.contains(current));
     }
     // Another name within one source: the old one must be gone, or these are two items.
     let still_there = sighting.keys.iter().any(|key| key.kind == KeyKind::Guid && arrival.document.contains(key));
@@ -308,7 +310,8 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     let mut entry = entry.clone();
     let sighting = &mut entry.sightings[index];
     let new_keys: Vec<Key> = one.keys().filter(|key| !sighting.keys.contains(key)).collect();
-    if sighting.fingerprint == one.fingerprint && new_keys.is_empty() {
+    let is_named_alike = sighting.keys.first() == Some(&one.own);
+    if sighting.fingerprint == one.fingerprint && new_keys.is_empty() && is_named_alike {
         return None;
     }
     if sighting.reading != one.reading {
@@ -328,6 +331,9 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     sighting.fingerprint = one.fingerprint;
     sighting.reading = one.reading;
     sighting.keys.extend(&new_keys);
+    // Its present name stands first.
+    sighting.keys.retain(|key| *key != one.own);
+    sighting.keys.insert(0, one.own);
     let dropped_keys = drop_oldest(&mut sighting.keys, one);
     Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys })
 }
@@ -335,7 +341,7 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
 fn drop_oldest(keys: &mut Vec<Key>, one: &Identified) -> Vec<Key> {
     let mut dropped = Vec::new();
     while keys.len() > KEYS_LIMIT {
-        let oldest = keys.iter().position(|key| key.kind == KeyKind::Content && Some(*key) != one.content).unwrap_or(0);
+        let oldest = keys.iter().position(|key| key.kind == KeyKind::Content && Some(*key) != one.content).unwrap_or(1);
         dropped.push(keys.remove(oldest));
     }
     dropped

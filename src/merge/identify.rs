@@ -95,7 +95,7 @@ pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation
                     address,
                 });
             let repeated = observation.guid.as_ref().is_some_and(|guid| guids.get(&guid.value) != Some(&1));
-            one(scope, observation, address, repeated)
+            one(scope, observation, address.as_ref(), repeated)
         })
         .filter(|seen| met.insert(seen.own))
         .collect()
@@ -107,13 +107,15 @@ struct Address {
     fragment: Option<String>,
 }
 
-fn one(scope: &Scope, observation: Observation, address: Option<Address>, guid_repeats: bool) -> Identified {
+fn one(scope: &Scope, observation: Observation, address: Option<&Address>, guid_repeats: bool) -> Identified {
     let texts: Vec<String> =
         [&observation.summary, &observation.content].into_iter().flatten().map(|html| text::visible(&html.0)).collect();
     let shown = texts.iter().max_by_key(|text| text.len()).cloned().unwrap_or_default();
-    let whole =
-        [observation.title.as_deref().unwrap_or_default(), &texts.join("\n"), &enclosures(&observation)].join("\n");
-    let place = address.as_ref().map(|it| format!("{}#{}", it.address, it.fragment.as_deref().unwrap_or_default()));
+    // An address that several entries share still tells entries of the same words apart.
+    let any_address = observation.url.as_ref().map(canonical::canonical).unwrap_or_default();
+    let title = observation.title.as_deref().unwrap_or_default();
+    let whole = [title, &texts.join("\n"), &enclosures(&observation), &any_address].join("\n");
+    let place = address.map(|it| format!("{}#{}", it.address, it.fragment.as_deref().unwrap_or_default()));
 
     let guid = observation.guid.as_ref().map(|guid| guid.value.as_str());
     let is_global =
@@ -128,14 +130,14 @@ fn one(scope: &Scope, observation: Observation, address: Option<Address>, guid_r
         (None, None) => vec!["text", scope.as_str(), &whole],
     };
     let own = Key { kind: KeyKind::Guid, hash: hash(&name) };
-    let url = address.as_ref().map(|it| Key { kind: KeyKind::Url, hash: hash(&["url", &it.address]) });
+    let url = address.map(|it| Key { kind: KeyKind::Url, hash: hash(&["url", &it.address]) });
     let content = content_hash(&shown).map(|hash| Key { kind: KeyKind::Content, hash });
 
     let mut ids = Vec::with_capacity(3);
     if is_global {
         ids.push(public_id(&name));
     }
-    if let Some(it) = &address {
+    if let Some(it) = address {
         ids.push(public_id(&["url", &it.address]));
     }
     let alone: Vec<&str> = ["alone", scope.as_str()].into_iter().chain(name.iter().copied()).collect();
@@ -208,7 +210,7 @@ fn text_hash(own: &Key, observation: &Observation) -> Option<TextHash> {
     }
     let part =
         |html: &Option<crate::model::document::RawHtml>| html.as_ref().map_or_else(String::new, |html| html.0.clone());
-    let own: String = own.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let own = String::from_utf8_lossy(&own.hash);
     Some(TextHash(hash(&["text", &own, &part(&observation.summary), &part(&observation.content)])))
 }
 

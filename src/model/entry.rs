@@ -109,7 +109,7 @@ pub struct Sighting {
     pub score: f32,
     /// One sentence for `why`: what was compared and found.
     pub evidence: String,
-    /// Every key it has ever had, so that later copies of an older version find it too.
+    /// Every key it has ever had, so that later copies of an older version find it too. What its source calls it now stands first.
     pub keys: Vec<Key>,
     /// Equal as long as nothing that we keep has changed; blind to dates and to rotating addresses inside the text.
     pub fingerprint: [u8; 16],

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Networks that never belong to a public host (IANA special-purpose registries; RFC 6890 and its successors).
 const PRIVATE_V4: &[(Ipv4Addr, u32)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -38,19 +38,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     match segments {
-        // Unspecified, loopback, IPv4-compatible (RFC 4291 §2.5.5.1) and IPv4-mapped.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => false,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => embedded(high, low),
-        // IPv4-translated (RFC 2765).
-        [0, 0, 0, 0, 0xffff, 0, high, low] => embedded(high, low),
-        // NAT64 (RFC 6052), and its local-use prefix (RFC 8215), whose embedding nobody else knows.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x64, 0xff9b, ..] => false,
-        // 6to4 (RFC 3056); Teredo (RFC 4380) hides the client's address by inverting it.
-        [0x2002, high, low, ..] => embedded(high, low),
+        // IPv4-compatible (RFC 4291 §2.5.5.1), with unspecified and loopback, and IPv4-mapped; IPv4-translated (RFC 2765);
+        // NAT64 (RFC 6052); 6to4 (RFC 3056).
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
+        // Teredo (RFC 4380) hides the client's address by inverting it.
         [0x2001, 0, _, _, _, _, high, low] => embedded(!high, !low),
-        // Discard only (RFC 6666), benchmarking (RFC 5180), documentation (RFC 3849, RFC 9637), ORCHID (RFC 4843, RFC 7343).
-        [0x100, 0, 0, 0, ..] | [0x2001, 2, 0, ..] | [0x2001, 0xdb8, ..] => false,
+        // NAT64's local-use prefix (RFC 8215), whose embedding nobody else knows; discard only (RFC 6666); benchmarking (RFC 5180);
+        // documentation (RFC 3849, RFC 9637); ORCHID (RFC 4843, RFC 7343).
+        [0x64, 0xff9b, ..] | [0x100, 0, 0, 0, ..] | [0x2001, 2, 0, ..] | [0x2001, 0xdb8, ..] => false,
         [0x3fff, second, ..] if second < 0x1000 => false,
         [0x2001, second, ..] if (0x10..0x30).contains(&second) => false,
         // Only 2000::/3 is global unicast: unique local, link-local, site-local and multicast lie outside.

@@ -34,7 +34,7 @@ fn iso(text: &str) -> Option<Timestamp> {
     if time.is_empty() {
         return Some(date.and_time(NaiveTime::MIN).and_utc());
     }
-    let zone_at = time.find(|letter: char| matches!(letter, '+' | '-' | 'Z' | 'z' | ' ')).unwrap_or(time.len());
+    let zone_at = time.find(['+', '-', 'Z', 'z', ' ']).unwrap_or(time.len());
     instant(date, clock(&time[..zone_at])?, &time[zone_at..])
 }
 
@@ -102,6 +102,7 @@ fn put_together(
     instant(date, clock, &zone)
 }
 
+#[derive(Clone, Copy)]
 struct Clock {
     hour: u32,
     minute: u32,

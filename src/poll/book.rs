@@ -121,8 +121,10 @@ impl Book {
 
     /// A 410 is asked again when the source is named.
     pub fn revive(&self, key: &SourceKey) {
-        if let Some(slot) = self.lock().get_mut(key) {
-            slot.state.facts.gone_since = None;
+        if let Some(slot) = self.lock().get_mut(key)
+            && slot.state.facts.gone_since.take().is_some()
+        {
+            slot.state.facts.last_attempt = None;
         }
     }
 

@@ -108,6 +108,9 @@ fn stopped() -> Arc<StoreError> {
     Arc::new(StoreError::Stopped("the committer has ended".to_owned()))
 }
 
+/// Tells whoever waits, once it is known how the sync went.
+type Acknowledgement = Box<dyn FnOnce(&Result<(), Arc<StoreError>>)>;
+
 struct Work {
     store: Arc<Store>,
     catalogue: Arc<Catalogue>,
@@ -147,7 +150,7 @@ impl Work {
     fn work(&mut self, group: Vec<Order>) {
         let mut feeds = HashSet::new();
         let mut everything = false;
-        let mut done: Vec<Box<dyn FnOnce(&Result<(), Arc<StoreError>>)>> = Vec::new();
+        let mut done: Vec<Acknowledgement> = Vec::new();
         for order in group {
             match order {
                 Order::Absorb(prepared, answer) => {
@@ -190,6 +193,7 @@ impl Work {
             Ok(Some(topic)) => {
                 let synced = self.store.sync();
                 self.note(&synced);
+                tracing::info!(%topic, "the memberships of {topic} follow its new definition");
                 (self.changed)(Some(&only(topic)));
             }
             Err(error) => {
@@ -215,7 +219,7 @@ fn only(topic: TopicKey) -> HashSet<FeedId> {
 fn acknowledge<T: 'static>(
     answer: oneshot::Sender<Result<T, Arc<StoreError>>>,
     result: Result<T, StoreError>,
-) -> Box<dyn FnOnce(&Result<(), Arc<StoreError>>)> {
+) -> Acknowledgement {
     Box::new(move |synced| {
         let result = result.map_err(Arc::new).and_then(|value| synced.clone().map(|()| value));
         // Nobody waits any more when the poll was cancelled at the stop.

@@ -1,6 +1,6 @@
 //! One poll of one source: ask, read, absorb, remember.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -21,8 +21,9 @@ use crate::store::source::SourceState;
 
 /// Longest wait that a publisher's caching headers or `ttl` can ask for.
 const LONGEST_HINT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Titles and sites that documents tell are taken over at most this often; each costs a rendering of everything.
-const RELEARN: Duration = Duration::from_secs(1);
+/// How many times its cost taking over titles and sites rests. With few sources it costs nothing and is done at once; with
+/// thousands of new ones they are taken over together.
+const RELEARN_REST: u32 = 20;
 
 /// How one poll ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +66,7 @@ pub struct Polling {
 /// When the catalogue last followed what documents say, and whether it has to again.
 #[derive(Default)]
 pub struct Learning {
-    last: Option<Instant>,
+    rested: Option<Instant>,
     is_behind: bool,
 }
 
@@ -108,15 +109,24 @@ impl Polling {
         }
     }
 
-    /// Takes over titles and sites that documents told, if there is news.
+    /// Takes over titles and sites that documents told, if there is news and enough rest since the last time.
     pub fn relearn(&self) {
-        let mut learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
-        let rested = learning.last.is_none_or(|last| last.elapsed() >= RELEARN);
-        if !learning.is_behind || !rested {
+        let rested = self.learning().rested;
+        if rested.is_none_or(|rested| rested <= Instant::now()) {
+            self.catch_up();
+        }
+    }
+
+    fn learning(&self) -> MutexGuard<'_, Learning> {
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Polling::relearn`], at once: for commands that return when everything is published.
+    pub fn catch_up(&self) {
+        if !std::mem::take(&mut self.learning().is_behind) {
             return;
         }
-        *learning = Learning { last: Some(Instant::now()), is_behind: false };
-        drop(learning);
+        let began = Instant::now();
         let learnt = self.book.learnt();
         self.catalogue.send_if_modified(|catalogue| {
             let (config, scopes) = (Arc::clone(&catalogue.config), catalogue.scopes.clone());
@@ -125,6 +135,7 @@ impl Polling {
             false
         });
         (self.relearnt)();
+        self.learning().rested = Some(Instant::now() + began.elapsed() * RELEARN_REST);
     }
 
     /// Polls one source, whatever its schedule says.
@@ -179,7 +190,7 @@ impl Polling {
     fn learn(&self, key: &SourceKey, state: &SourceState) {
         let learnt = Learnt { title: state.title.clone(), site: state.site.clone() };
         if self.book.learn(key, &learnt) {
-            self.learning.lock().unwrap_or_else(PoisonError::into_inner).is_behind = true;
+            self.learning().is_behind = true;
             self.relearn();
         }
     }
@@ -241,9 +252,9 @@ impl Polling {
                 tracing::debug!(%source, "nothing new")
             }
             Outcome::Absorbed { new, joined, updated } => {
-                tracing::info!(%source, new, joined, updated, "polled {source}: {new} new, {joined} joined, {updated} updated")
+                tracing::info!(%source, new, joined, updated, "polled {source}")
             }
-            Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}: {reason}"),
+            Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}"),
             Outcome::Throttled(until) => tracing::warn!(%source, ?until, "{source} asks for fewer requests"),
             Outcome::Gone => {
                 tracing::warn!(%source, "{source} is gone for good (410) and is not asked again until it is named")

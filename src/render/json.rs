@@ -7,6 +7,7 @@ use crate::model::entry::Provenance;
 use crate::render::{Clean, Place, Prepared};
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the format's")]
 struct Feed<'a> {
     version: &'static str,
     title: &'a str,
@@ -41,7 +42,7 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<Attachment<'a>>,
     #[serde(rename = "_feedmill")]
-    feedmill: Extension<'a>,
+    extension: Extension<'a>,
 }
 
 #[derive(Serialize)]
@@ -116,7 +117,7 @@ fn item(clean: &Clean) -> Item<'_> {
         tags: &entry.categories,
         language: entry.language.as_deref(),
         attachments: entry.enclosures.iter().map(attachment).collect(),
-        feedmill: Extension {
+        extension: Extension {
             first_seen: date(entry.first_seen),
             sightings: entry.sightings.iter().map(sighting).collect(),
         },

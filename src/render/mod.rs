@@ -88,7 +88,7 @@ fn clean(sanitiser: &mut Sanitiser, mut entry: Presented) -> Clean {
         sighting.source_title = legible(&sighting.source_title);
         sighting.title = sighting.title.as_deref().map(legible);
     }
-    Clean { title, content, summary, entry }
+    Clean { entry, title, content, summary }
 }
 
 /// The beginning of the text, to the end of a word; else the name of the source.

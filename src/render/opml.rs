@@ -1,5 +1,7 @@
 //! Subscription lists (OPML 2.0). Without a date, so that equal lists are equal bytes.
 
+use std::fmt::Write as _;
+
 use url::Url;
 
 /// One line of a list.
@@ -28,7 +30,7 @@ pub fn write(title: &str, outlines: &[Outline]) -> Vec<u8> {
     }
     for category in categories {
         let name = escaped(category);
-        text.push_str(&format!("<outline text=\"{name}\" title=\"{name}\">\n"));
+        let _ = writeln!(text, "<outline text=\"{name}\" title=\"{name}\">");
         for outline in outlines.iter().filter(|outline| outline.category.as_deref() == Some(category)) {
             line(&mut text, outline);
         }
@@ -43,7 +45,8 @@ fn line(text: &mut String, outline: &Outline) {
     let site =
         outline.site_url.as_ref().map_or_else(String::new, |site| format!(" htmlUrl=\"{}\"", escaped(site.as_str())));
     let feed = escaped(outline.feed_url.as_str());
-    text.push_str(&format!("<outline type=\"rss\" text=\"{title}\" title=\"{title}\" xmlUrl=\"{feed}\"{site}/>\n"));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "<outline type=\"rss\" text=\"{title}\" title=\"{title}\" xmlUrl=\"{feed}\"{site}/>");
 }
 
 fn escaped(text: &str) -> String {

@@ -170,7 +170,7 @@ impl Store {
             }
             batch.put(keys::source(scope), record::write_source(state));
         }
-        if batch.len() > 0 {
+        if !batch.is_empty() {
             self.engine.apply(&batch)?;
         }
         Ok(())

@@ -106,7 +106,7 @@ fn feed_prefix(feed: &FeedId, epoch: u32) -> Vec<u8> {
 
 /// Moves the sign so that instants before 1970 sort before those after it.
 fn ordered(at: Timestamp) -> [u8; 8] {
-    (at.timestamp_millis() as u64 ^ (1 << 63)).to_be_bytes()
+    (at.timestamp_millis().cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
 pub fn membership(feed: &FeedId, epoch: u32, place: Place) -> Vec<u8> {
@@ -134,7 +134,7 @@ pub fn membership_range(feed: &FeedId, epoch: u32, before: Option<Place>) -> (Ve
 pub fn place(key: &[u8]) -> Option<Place> {
     let (rest, seq) = key.split_last_chunk::<8>()?;
     let (_, at) = rest.split_last_chunk::<8>()?;
-    let millis = (u64::from_be_bytes(*at) ^ (1 << 63)) as i64;
+    let millis = (u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed();
     Some(Place { sort_at: DateTime::from_timestamp_millis(millis)?, seq: Seq(u64::from_be_bytes(*seq)) })
 }
 

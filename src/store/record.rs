@@ -77,7 +77,7 @@ struct EnclosureRecord {
     title: Option<String>,
 }
 
-#[derive(Encode, Decode)]
+#[derive(Clone, Copy, Encode, Decode)]
 struct KeyRecord {
     #[n(0)]
     kind: u8,

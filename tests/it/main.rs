@@ -1,1 +1,11 @@
+//! The program from outside: its shape, its laws, and the real binary.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod daemon;
+mod laws;
+mod layers;
+mod origin;
+mod program;
+mod reading;
+mod tidy;

@@ -1,0 +1,302 @@
+//! The order laws: in whatever order sources are polled, each source's own documents in order, things settle in the same place.
+//! Run over the real way into the store, with random sources, documents, copies and bridges.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use feedmill::config::{self, Surroundings};
+use feedmill::merge::identify::{self, Identified};
+use feedmill::model::Timestamp;
+use feedmill::model::feed::{FeedId, FeedName, Format};
+use feedmill::model::source::{Scope, SourceKey};
+use feedmill::parse;
+use feedmill::poll::absorb;
+use feedmill::poll::prepare::{self, Fresh};
+use feedmill::poll::topics::Topics;
+use feedmill::published::request::FeedRequest;
+use feedmill::select::catalogue::Catalogue;
+use feedmill::select::page;
+use feedmill::store::entries::Store;
+use feedmill::store::memory::MemoryEngine;
+use feedmill::store::record::Counters;
+use feedmill::store::source::SourceState;
+use proptest::prelude::*;
+
+const SOURCES: usize = 4;
+
+fn start() -> Timestamp {
+    chrono::DateTime::parse_from_rfc3339("2026-11-01T10:00:00Z").unwrap().to_utc()
+}
+
+/// One item of a document.
+#[derive(Debug, Clone, PartialEq)]
+struct Item {
+    guid: Option<String>,
+    url: Option<String>,
+    title: String,
+    text: String,
+    /// Hours before the start.
+    age: i64,
+}
+
+type Document = Vec<Item>;
+
+fn rss(document: &Document, source: usize) -> String {
+    let item = |item: &Item| {
+        let guid =
+            item.guid.as_ref().map_or_else(String::new, |guid| format!("<guid isPermaLink=\"false\">{guid}</guid>"));
+        let link =
+            item.url.as_ref().map_or_else(String::new, |url| format!("<link>{}</link>", url.replace('&', "&amp;")));
+        let date = (start() - TimeDelta::hours(item.age)).to_rfc2822();
+        let (title, text) = (&item.title, &item.text);
+        format!(
+            "<item>{guid}{link}<title>{title}</title><pubDate>{date}</pubDate><description>&lt;p&gt;{text}&lt;/p&gt;</description></item>"
+        )
+    };
+    let items: String = document.iter().map(item).collect();
+    format!(
+        "<rss version=\"2.0\"><channel><title>S{source}</title><link>http://s{source}.example/</link>{items}</channel></rss>"
+    )
+}
+
+/// A store that documents are polled into.
+struct World {
+    store: Store,
+    topics: Topics,
+    catalogue: Catalogue,
+    counters: Counters,
+    last: HashMap<usize, (SourceState, Vec<[u8; 16]>)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let source = |number: usize| {
+            let (topic, priority) = (number % 2, number % 2);
+            format!(
+                "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n"
+            )
+        };
+        let sources = (0..SOURCES).map(source).collect::<Vec<_>>().concat();
+        let around = Surroundings {
+            variables: &BTreeMap::new(),
+            folder: Path::new("."),
+            read_file: &|_| Err(std::io::Error::other("none")),
+        };
+        let config = config::read(&sources, &around).unwrap();
+        let store = Store::new(Box::new(MemoryEngine::default()));
+        let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), Vec::new())).collect();
+        let scopes = store.scopes(&named).unwrap();
+        let base = url::Url::parse("http://localhost/").unwrap();
+        let catalogue = Catalogue::new(Arc::new(config), base, scopes, &BTreeMap::new());
+        let topics = Topics::read(&catalogue, &store).unwrap();
+        Self { store, topics, catalogue, counters: Counters::default(), last: HashMap::new() }
+    }
+
+    /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
+    fn poll(&mut self, source: usize, number: usize, document: &Document) -> usize {
+        let key = SourceKey::new(&format!("s{source}")).unwrap();
+        let scope = Scope::from(&key);
+        let (state, last_document) = self.last.remove(&source).unwrap_or_default();
+        let now = start() + TimeDelta::minutes(i64::try_from(number * 60 + source).unwrap());
+        let mut prepared = prepare::prepare(Fresh {
+            key: &key,
+            scope: &scope,
+            body: rss(document, source).as_bytes(),
+            content_type: None,
+            base: None,
+            last_document: &last_document,
+            state,
+            now,
+        })
+        .unwrap();
+        prepared.state.facts.last_success = Some(now);
+        let hashes = prepared.hashes.clone();
+        let absorbed =
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters).unwrap();
+        self.last.insert(source, (absorbed.state, hashes));
+        absorbed.new + absorbed.joined + absorbed.updated
+    }
+
+    /// What readers see, without what may depend on the order: ids, first sights and places.
+    fn shown(&self) -> BTreeSet<String> {
+        let request = FeedRequest { limit: Some(2000), ..FeedRequest::plain(FeedName::All, Format::Json) };
+        let selection = page::select(&self.store, &self.catalogue, &request, start()).unwrap();
+        let entries = selection.entries.into_iter().map(|entry| {
+            let sightings: BTreeSet<String> = entry
+                .sightings
+                .iter()
+                .map(|it| format!("{} {:?} {:?}", it.source, it.guid.as_ref().map(|guid| &guid.value), it.title))
+                .collect();
+            let (title, url, texts) = (entry.title, entry.url.map(|url| url.to_string()), entry.texts);
+            format!("{title:?} {url:?} {texts:?} {} {} {sightings:?}", entry.published, entry.updated)
+        });
+        entries.collect()
+    }
+
+    /// In how many entries of a feed a source shows an observation under its present name and with its present words.
+    fn times_shown(&self, feed: &FeedId, epoch: u32, scope: &Scope, seen: &Identified) -> usize {
+        let places = self.store.newest(feed, epoch, None, usize::MAX).unwrap();
+        let entries = places.iter().map(|place| self.store.entry(place.seq).unwrap().unwrap());
+        let sightings = entries.flat_map(|entry| entry.sightings).filter(|sighting| sighting.source == *scope);
+        sightings.filter(|sighting| sighting.keys[0] == seen.own && sighting.reading == seen.reading).count()
+    }
+}
+
+/// The observations of a document as the way into the store recognises them.
+fn identified(document: &Document, source: usize, scope: &Scope) -> Vec<Identified> {
+    let parsed = parse::parse(rss(document, source).as_bytes(), None, None, start()).unwrap();
+    identify::identify(scope, parsed.header.url.as_ref(), parsed.observations)
+}
+
+/// Polls all documents, each source's own in order; `order` picks whose turn it is.
+fn polled(documents: &[Vec<Document>], order: &[usize]) -> World {
+    let mut world = World::new();
+    let mut next = vec![0; documents.len()];
+    let rest = (0..documents.len()).flat_map(|source| std::iter::repeat_n(source, documents[source].len()));
+    for source in order.iter().map(|turn| turn % documents.len()).chain(rest) {
+        if let Some(document) = documents[source].get(next[source]) {
+            world.poll(source, next[source], document);
+            next[source] += 1;
+        }
+    }
+    world
+}
+
+fn words(story: usize) -> String {
+    let word = |number: usize| format!("w{story}x{number}");
+    (0..40).map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// How the copies of a story are alike: whatever two of them one looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Alike {
+    /// One address and one title, texts of their own.
+    Address,
+    /// One text, addresses and titles of their own.
+    Text,
+    /// A guid that means the same everywhere, and one title.
+    Guid,
+}
+
+fn copy(story: usize, alike: Alike, source: usize, edition: usize) -> Item {
+    let own = format!("s{source}-{story}");
+    let tracking =
+        ["", "?utm_source=rss", "?fbclid=1", "?utm_medium=feed&amp;utm_campaign=x"][source % 4].replace("&amp;", "&");
+    let title = format!("Story number {story} told once");
+    let edited = format!(
+        "In edition {edition} of source {source} about {story}: {}",
+        words(1000 + story * 50 + source * 10 + edition)
+    );
+    let (guid, url, title, text) = match alike {
+        Alike::Address => (own, format!("http://www.story{story}.example/a{tracking}"), title, edited),
+        Alike::Text => (
+            own.clone(),
+            format!("http://s{source}.example/{own}"),
+            format!("Headline {edition} of {own}"),
+            words(story),
+        ),
+        Alike::Guid => {
+            (format!("tag:story{story}.example,2026:1"), format!("http://s{source}.example/{own}"), title, edited)
+        }
+    };
+    Item { guid: Some(guid), url: Some(url), title, text, age: i64::try_from(story * 3 + source % 2).unwrap() }
+}
+
+prop_compose! {
+    /// Documents whose stories are alike in one way each, so that no copy stands between two others.
+    fn without_bridges()(
+        ways in prop::collection::vec(prop_oneof![Just(Alike::Address), Just(Alike::Text), Just(Alike::Guid)], 6),
+        picks in prop::collection::vec(prop::collection::vec(prop::collection::vec((0_usize..6, 0_usize..2), 0..5), 1..4), SOURCES),
+    ) -> Vec<Vec<Document>> {
+        let document = |source: usize, picks: &Vec<(usize, usize)>| {
+            let stories: BTreeMap<usize, usize> = picks.iter().copied().collect();
+            stories.into_iter().map(|(story, edition)| copy(story, ways[story], source, edition)).collect::<Document>()
+        };
+        picks.iter().enumerate().map(|(source, documents)| documents.iter().map(|picks| document(source, picks)).collect()).collect()
+    }
+}
+
+prop_compose! {
+    /// An item put together from small pools, so that keys are shared in every odd way.
+    fn odd_item()(guid in prop::option::of(0_usize..4), url in prop::option::of(0_usize..4), title in 0_usize..3, text in 0_usize..4, age in 0_i64..9) -> Item {
+        Item {
+            guid: guid.map(|guid| if guid < 2 { format!("{guid}") } else { format!("tag:odd.example,2026:{guid}") }),
+            url: url.map(|url| format!("http://odd.example/{url}")),
+            title: format!("Title {title} of the odd ones"),
+            text: words(text),
+            age,
+        }
+    }
+}
+
+fn with_bridges() -> impl Strategy<Value = Vec<Vec<Document>>> {
+    prop::collection::vec(prop::collection::vec(prop::collection::vec(odd_item(), 0..5), 1..4), SOURCES)
+}
+
+fn order() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0_usize..SOURCES, 0..14)
+}
+
+fn laws() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(laws())]
+
+    #[test]
+    fn the_order_of_polling_does_not_matter(documents in without_bridges(), one in order(), other in order()) {
+        prop_assert_eq!(polled(&documents, &one).shown(), polled(&documents, &other).shown());
+    }
+
+    #[test]
+    fn a_second_round_changes_nothing(documents in with_bridges(), order in order()) {
+        let mut world = polled(&documents, &order);
+        for (source, documents) in documents.iter().enumerate() {
+            prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
+        }
+    }
+
+    #[test]
+    fn every_observation_is_shown_once_in_every_feed_it_belongs_to(documents in with_bridges(), order in order()) {
+        let world = polled(&documents, &order);
+        for (source, documents) in documents.iter().enumerate() {
+            let key = SourceKey::new(&format!("s{source}")).unwrap();
+            let topic = world.catalogue.source(&key).unwrap().topics[0].clone();
+            let epoch = page::epoch(&world.store, &FeedId::Topic(topic.clone())).unwrap();
+            let feeds = [(FeedId::All, 0), (FeedId::Source(Scope::from(&key)), 0), (FeedId::Topic(topic), epoch)];
+            let seen = identified(documents.last().unwrap(), source, &Scope::from(&key));
+            // Only what is the same in every word may be folded.
+            let different: BTreeSet<String> = documents.last().unwrap().iter().map(|item| format!("{:?} {:?} {} {}", item.guid, item.url, item.title, item.text)).collect();
+            prop_assert!(seen.len() >= different.len());
+            for one in seen {
+                for (feed, epoch) in &feeds {
+                    let times = world.times_shown(feed, *epoch, &Scope::from(&key), &one);
+                    prop_assert_eq!(times, 1, "{:?} in {:?}", one.observation, feed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_published_keeps_its_id_and_place(documents in with_bridges(), order in order()) {
+        let mut world = World::new();
+        let mut published: HashMap<u64, (String, Timestamp, Timestamp)> = HashMap::new();
+        let mut next = [0; SOURCES];
+        for source in order {
+            let Some(document) = documents[source].get(next[source]) else { continue };
+            world.poll(source, next[source], document);
+            next[source] += 1;
+            for place in world.store.newest(&FeedId::All, 0, None, usize::MAX).unwrap() {
+                let entry = world.store.entry(place.seq).unwrap().unwrap();
+                let facts = (entry.id.to_string(), entry.first_seen, place.sort_at);
+                let before = published.entry(place.seq.0).or_insert_with(|| facts.clone());
+                prop_assert_eq!(&*before, &facts);
+            }
+        }
+        let ids: BTreeSet<_> = published.values().map(|(id, _, _)| id).collect();
+        prop_assert_eq!(ids.len(), published.len());
+    }
+}
