@@ -172,7 +172,7 @@ pub(super) fn table<'t>(name: &str, value: Value<'t>, problems: &mut Problems<'_
     match value.into_inner() {
         DeValue::Table(table) => Some(Reader::new(name, table)),
         other => {
-            problems.add(&span, format!("{name} must be a table, not a {}", other.type_str()), None);
+            problems.add(&span, format!("{name} must be a table, not {}", named(&other)), None);
             None
         }
     }
@@ -188,7 +188,13 @@ pub(super) fn text(key: &str, value: &Value<'_>, problems: &mut Problems<'_>) ->
 }
 
 fn expected(key: &str, what: &str, value: &Value<'_>, span: &Span, help: Option<String>, problems: &mut Problems<'_>) {
-    problems.add(span, format!("`{key}` must be {what}, not a {}", value.get_ref().type_str()), help);
+    problems.add(span, format!("`{key}` must be {what}, not {}", named(value.get_ref())), help);
+}
+
+fn named(value: &DeValue<'_>) -> String {
+    let kind = value.type_str();
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 /// The known name that a misspelt one probably means.

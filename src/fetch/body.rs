@@ -6,7 +6,7 @@ use reqwest::Response;
 use url::Url;
 
 use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched, Hints, Validators};
-use crate::fetch::failure;
+use crate::fetch::{failure, guard};
 
 /// Reads a body whose inflated size stays within the limit. A compression bomb costs no more memory than the limit.
 pub(super) async fn read(mut response: Response, limit: u64) -> Result<Vec<u8>, FetchFailure> {
@@ -29,9 +29,11 @@ fn too_large(limit: u64) -> FetchFailure {
 }
 
 fn unreadable(error: &reqwest::Error) -> FetchFailure {
+    // reqwest calls a body that ends too early a failure to decode; only the innermost error tells which it was.
+    let is_cut = guard::chain(error).any(|error| error.to_string().contains("end of file before message length"));
     if error.is_timeout() {
         failure(FailureKind::Timeout, "the answer came too slowly")
-    } else if error.is_decode() {
+    } else if error.is_decode() && !is_cut {
         failure(FailureKind::Decoding, "the answer's compression is broken or was cut off")
     } else {
         failure(FailureKind::Truncated, "the answer was cut off")

@@ -196,6 +196,8 @@ impl Polling {
     }
 
     fn fail(&self, key: &SourceKey, mut state: SourceState, what: String, now: Timestamp) -> Outcome {
+        // A remembered move that leads nowhere is forgotten: the next poll begins at the address that was typed in.
+        state.moved = None;
         state.facts.last_attempt = Some(now);
         state.facts.failures = state.facts.failures.saturating_add(1);
         state.problem = Some(what.clone());

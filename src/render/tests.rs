@@ -1,1 +1,242 @@
+use proptest::prelude::*;
+use url::Url;
 
+use crate::model::Timestamp;
+use crate::model::document::{Enclosure, Guid, Person, RawHtml};
+use crate::model::entry::{Ground, Presented, Provenance, PublicId, Texts};
+use crate::model::feed::{Format, Page};
+use crate::model::source::SourceKey;
+use crate::parse;
+use crate::render::opml::{self, Outline};
+use crate::render::sanitise::Sanitiser;
+use crate::render::{feed, prepare};
+
+fn at(text: &str) -> Timestamp {
+    chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+fn provenance(source: &str, ground: Ground) -> Provenance {
+    Provenance {
+        source: SourceKey::new(source).unwrap(),
+        source_title: format!("The {source} & more"),
+        source_address: Some(url(&format!("https://{source}.example/feed?x=1&y=2"))),
+        site: Some(url(&format!("https://{source}.example/"))),
+        source_updated: Some(at("2026-11-01T08:00:00Z")),
+        guid: Some(Guid { value: format!("{source}-1"), is_permalink: None }),
+        url: Some(url(&format!("https://{source}.example/1"))),
+        title: Some("A <pact>".to_owned()),
+        published: Some(at("2026-11-01T08:00:00Z")),
+        ground,
+        score: 1.0,
+    }
+}
+
+fn entry(id: u8, title: Option<&str>, html: &str) -> Presented {
+    Presented {
+        id: PublicId([id; 16]),
+        first_seen: at("2026-11-01T09:00:00Z"),
+        published: at("2026-11-01T08:00:00Z"),
+        updated: at("2026-11-01T10:00:00Z"),
+        title: title.map(str::to_owned),
+        url: Some(url("https://one.example/a?b=1&c=2")),
+        authors: vec![Person { name: "Desk & co".to_owned(), url: None }],
+        categories: vec!["World <news>".to_owned()],
+        enclosures: vec![Enclosure {
+            url: url("https://one.example/a.mp3"),
+            media_type: Some("audio/mpeg".to_owned()),
+            length: Some(7),
+            title: None,
+        }],
+        language: Some("en".to_owned()),
+        texts: Texts { summary: None, content: Some(RawHtml(html.to_owned())) },
+        sightings: vec![provenance("one", Ground::First)],
+    }
+}
+
+fn page(entries: Vec<Presented>) -> Page {
+    Page {
+        title: "All & everything".to_owned(),
+        self_url: url("http://mill.example/all.atom"),
+        home_url: url("http://mill.example/"),
+        next_url: None,
+        entries,
+    }
+}
+
+fn written(entries: Vec<Presented>, format: Format) -> String {
+    let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
+    let next = url("http://mill.example/next?before=1-2&limit=1");
+    String::from_utf8(feed(&prepare(page(entries)), format, &self_url, Some(&next))).unwrap()
+}
+
+fn merged() -> Presented {
+    let mut merged = entry(1, Some("A <pact> & more"), "<p>Hello <b>world</b><script>x()</script></p>");
+    merged.texts.summary = Some(RawHtml("<i>Short &amp; sweet</i>".to_owned()));
+    merged.sightings.push(provenance("two", Ground::SameUrl));
+    merged
+}
+
+#[test]
+fn atom_names_every_source_in_its_own_elements() {
+    let text = written(vec![merged()], Format::Atom);
+    for part in [
+        "<id>http://mill.example/all.atom</id>",
+        "<updated>2026-11-01T10:00:00+00:00</updated>",
+        "<link href=\"http://mill.example/next?before=1-2&amp;limit=1\" rel=\"next\"",
+        "<title>A &lt;pact&gt; &amp; more</title>",
+        "<id>urn:uuid:01010101-0101-0101-0101-010101010101</id>",
+        "<link href=\"https://two.example/1\" rel=\"related\" title=\"The two &amp; more\"/>",
+        "rel=\"via\" title=\"The one &amp; more\"/>",
+        "rel=\"via\" title=\"The two &amp; more\"/>",
+        "<source><title>The one &amp; more</title><id>https://one.example/feed?x=1&amp;y=2</id>",
+        "rel=\"enclosure\" type=\"audio/mpeg\"",
+        "<summary>Short &amp; sweet</summary>",
+        "<content type=\"html\">&lt;p&gt;Hello &lt;b&gt;world&lt;/b&gt;&lt;/p&gt;</content>",
+    ] {
+        assert!(text.contains(part), "{part}\nin {text}");
+    }
+    assert!(!text.contains("script"));
+}
+
+#[test]
+fn rss_follows_the_profile() {
+    let text = written(vec![merged()], Format::Rss);
+    for part in [
+        "<atom:link href=\"http://mill.example/all.rss\" rel=\"self\" type=\"application/rss+xml\"/>",
+        "<guid isPermaLink=\"false\">urn:uuid:01010101-0101-0101-0101-010101010101</guid>",
+        "<pubDate>Sun, 01 Nov 2026 08:00:00 +0000</pubDate>",
+        "<source url=\"https://one.example/feed?x=1&amp;y=2\">The one &amp; more</source>",
+        "<enclosure url=\"https://one.example/a.mp3\" length=\"7\" type=\"audio/mpeg\"/>",
+        "<dc:creator>Desk &amp; co</dc:creator>",
+        "<description><![CDATA[Short &amp; sweet]]></description>",
+        "<content:encoded><![CDATA[<p>Hello <b>world</b></p>]]></content:encoded>",
+        "rel=\"related\"",
+        "rel=\"via\"",
+    ] {
+        assert!(text.contains(part), "{part}\nin {text}");
+    }
+    assert!(text.find("<description>").unwrap() < text.find("<content:encoded>").unwrap());
+}
+
+#[test]
+fn json_tells_every_sighting() {
+    let text = written(vec![merged()], Format::Json);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(text.starts_with("{\"version\":\"https://jsonfeed.org/version/1.1\""));
+    let item = &value["items"][0];
+    assert_eq!(item["content_html"], "<p>Hello <b>world</b></p>");
+    assert_eq!(item["_feedmill"]["first_seen"], "2026-11-01T09:00:00Z");
+    assert_eq!(item["_feedmill"]["sightings"][1]["ground"], "same-url");
+    assert_eq!(item["_feedmill"]["sightings"][1]["guid"], "two-1");
+    assert_eq!(item["attachments"][0]["size_in_bytes"], 7);
+}
+
+#[test]
+fn an_entry_without_a_title_gets_one_from_its_text() {
+    let long = format!("<p>{}</p>", "word ".repeat(40));
+    for (html, expected) in
+        [("<p>Just a note</p>", "Just a note"), (long.as_str(), "…"), ("<img src=\"x\">", "The one & more")]
+    {
+        let text = written(vec![entry(1, None, html)], Format::Json);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let title = value["items"][0]["title"].as_str().unwrap();
+        assert!(title.ends_with(expected) && title.chars().count() <= 81, "{title}");
+    }
+}
+
+#[test]
+fn an_empty_page_is_valid_in_every_format() {
+    for format in Format::ALL {
+        let text = written(Vec::new(), format);
+        let parsed = parse::parse(text.as_bytes(), None, None, at("2026-11-24T00:00:00Z")).unwrap();
+        assert_eq!(parsed.observations.len(), 0);
+    }
+    assert!(written(Vec::new(), Format::Atom).contains("<updated>1970-01-01T00:00:00+00:00</updated>"));
+}
+
+#[test]
+fn nothing_that_runs_or_tracks_gets_through() {
+    let base = url("https://one.example/dir/page");
+    let mut sanitiser = Sanitiser::default();
+    for (html, expected) in [
+        ("<p onclick=\"x()\" style=\"color:red\">a</p>", "<p>a</p>"),
+        ("<a href=\"javascript:x()\">a</a>", "<a>a</a>"),
+        ("<a href=\"data:text/html,x\">a</a>", "<a>a</a>"),
+        ("<a href=\"../b?c=1&d=2\">a</a>", "<a href=\"https://one.example/b?c=1&amp;d=2\">a</a>"),
+        ("<a href=\"mailto:a@b.c\">a</a>", "<a href=\"mailto:a@b.c\">a</a>"),
+        ("<img src=\"p.png\" srcset=\"q.png 2x\" onerror=x>", "<img src=\"https://one.example/dir/p.png\">"),
+        ("a<img src=\"t.gif\" width=\"1\" height=\"1\">b", "ab"),
+        (
+            "a<img height=0 src=\"t.gif\">b<img src=\"p.png\" width=10>",
+            "ab<img src=\"https://one.example/dir/p.png\" width=\"10\">",
+        ),
+        ("<iframe src=\"x\">no</iframe><object>no</object><form>no</form><svg><script>no</script></svg>a", "a"),
+        ("<script>no</script><style>no</style>a", "a"),
+        ("<p>unclosed <b>tags", "<p>unclosed <b>tags</b></p>"),
+        ("a&#1;b", "ab"),
+    ] {
+        assert_eq!(sanitiser.clean(&RawHtml(html.to_owned()), Some(&base)).as_str(), expected, "{html}");
+    }
+    assert_eq!(sanitiser.clean(&RawHtml("<a href=\"/x\">a</a>".to_owned()), None).as_str(), "<a>a</a>");
+}
+
+#[test]
+fn opml_groups_by_category_and_escapes() {
+    let outline = |title: &str, category: Option<&str>| Outline {
+        title: title.to_owned(),
+        feed_url: url("https://one.example/feed?a=1&b=2"),
+        site_url: None,
+        category: category.map(str::to_owned),
+    };
+    let text =
+        String::from_utf8(opml::write("A & B", &[outline("in", Some("World \"News\"")), outline("<out>", None)]))
+            .unwrap();
+    assert_eq!(
+        text,
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<opml version=\"2.0\">\n<head><title>A &amp; B</title></head>\n<body>\n\
+         <outline type=\"rss\" text=\"&lt;out&gt;\" title=\"&lt;out&gt;\" xmlUrl=\"https://one.example/feed?a=1&amp;b=2\"/>\n\
+         <outline text=\"World &quot;News&quot;\" title=\"World &quot;News&quot;\">\n\
+         <outline type=\"rss\" text=\"in\" title=\"in\" xmlUrl=\"https://one.example/feed?a=1&amp;b=2\"/>\n</outline>\n</body>\n</opml>\n"
+    );
+}
+
+fn any_entry() -> impl Strategy<Value = Presented> {
+    let text = || prop_oneof![any::<String>(), "[<>&\"'\\]\\[! a-zé\u{1}\u{b}\u{fffe}]{0,30}"];
+    (any::<u8>(), prop::option::of(text()), text(), text(), text()).prop_map(|(id, title, html, name, category)| {
+        let mut entry = entry(id, title.as_deref(), &html);
+        entry.authors[0].name.clone_from(&name);
+        entry.categories[0] = category;
+        entry.sightings[0].source_title = format!("x{name}");
+        entry
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Well-formed for any text: what was written is read back, in the same order, with the same ids, titles, links and dates.
+    #[test]
+    fn every_format_says_the_same_when_read_back(entries in prop::collection::vec(any_entry(), 0..4)) {
+        let read = |format| {
+            let text = written(entries.clone(), format);
+            let parsed = parse::parse(text.as_bytes(), None, None, at("2026-11-24T00:00:00Z")).map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+            let seen = parsed.observations.into_iter().map(|seen| (seen.guid.map(|guid| guid.value), seen.title, seen.url, seen.published));
+            Ok::<_, TestCaseError>(seen.collect::<Vec<_>>())
+        };
+        let atom = read(Format::Atom)?;
+        prop_assert_eq!(atom.len(), entries.len());
+        prop_assert_eq!(&atom, &read(Format::Rss)?);
+        prop_assert_eq!(&atom, &read(Format::Json)?);
+    }
+
+    #[test]
+    fn the_same_entries_give_the_same_bytes(entries in prop::collection::vec(any_entry(), 0..3)) {
+        for format in Format::ALL {
+            prop_assert_eq!(written(entries.clone(), format), written(entries.clone(), format));
+        }
+    }
+}
