@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::daemon::control::{self, Answer, Question};
 use crate::daemon::mill::Mill;
 use crate::daemon::settings::Fault;
+use crate::poll::Drive;
 
 /// The daemon's answers, one after another.
 pub(super) struct Talk {
@@ -45,5 +46,5 @@ impl Talk {
 /// A mill without a listener, for one command.
 pub(super) fn own_mill(config: Config) -> anyhow::Result<Arc<Mill>> {
     let address = config.server.listen;
-    Ok(Arc::new(Mill::start(config, address)?))
+    Ok(Arc::new(Mill::start(config, address, Drive::Wishes)?))
 }

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Host;
 
 use crate::config::problem::{Problems, Span};
-use crate::config::read;
 use crate::config::table::At;
 use crate::config::{PollSettings, Server, Topic};
 use crate::model::network;
-use crate::model::source::{Credentials, Location, Source, SourceKey, TopicKey};
+use crate::model::source::{Location, Source, SourceKey, TopicKey};
 
 /// A source with the places of what may be wrong about it.
 pub(super) struct Declared {
@@ -22,33 +20,6 @@ pub(super) struct Declared {
     pub(super) topics: Vec<At<TopicKey>>,
     pub(super) was: Vec<At<SourceKey>>,
     pub(super) min_at: Option<Span>,
-}
-
-/// Where a source is read from, with the credentials that were part of its address.
-pub(super) fn location(
-    address: &At<String>,
-    folder: &Path,
-    problems: &mut Problems<'_>,
-) -> Option<(Location, Option<Credentials>)> {
-    let text = address.value.trim();
-    if let Some(path) = text.strip_prefix("file:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        return Some((Location::File(read::file(path, folder)), None));
-    }
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(read::split_userinfo(url)),
-        Ok(url) => {
-            let help = read::near_scheme(text).unwrap_or_else(|| "use http:, https: or file:".to_owned());
-            problems.add(&address.span, format!("`{}:` is no scheme that a source can have", url.scheme()), Some(help));
-            None
-        }
-        Err(_) => {
-            // Not printed: it may hold a password.
-            let help = "write it with its scheme, such as \"https://example.org/feed.xml\"";
-            problems.add(&address.span, "this is no address", Some(help.to_owned()));
-            None
-        }
-    }
 }
 
 pub(super) fn check(

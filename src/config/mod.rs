@@ -5,6 +5,7 @@
 //! ```
 //! Every problem is collected with its place; a file with one problem gives no configuration at all.
 
+mod address;
 mod check;
 mod problem;
 mod read;

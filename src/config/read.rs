@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+use crate::config::address;
 use crate::config::check::{self, Declared};
 use crate::config::problem::{Problems, Span};
-use crate::config::table::{self, At, Reader, Value, nearest};
+use crate::config::table::{self, At, Reader, Value};
 use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
-use crate::model::source::{Credentials, Grounds, Location, Secret, Source, SourceKey, TopicKey};
+use crate::model::source::{Credentials, Grounds, Secret, Source, SourceKey, TopicKey};
 use crate::query;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -271,7 +271,7 @@ fn source(
         );
         return None;
     };
-    let (location, userinfo) = check::location(&address, around.folder, problems)?;
+    let (location, userinfo) = address::location(&address, around.folder, problems)?;
     let given = username.map(|name| Credentials {
         username: name.value,
         password: password.unwrap_or_else(|| Secret::new(String::new())),
@@ -413,34 +413,4 @@ fn topic(key: TopicKey, mut table: Reader<'_>, problems: &mut Problems<'_>) -> T
     let max_age = table.duration("max_age", MINUTE..=100 * YEAR, problems).map(|age| age.value);
     table.finish(problems);
     Topic { key, title, matches, per_source, max_age }
-}
-
-/// The file's location and its userinfo, from the address as it was written.
-pub(super) fn split_userinfo(mut url: Url) -> (Location, Option<Credentials>) {
-    let decode = |text: &str| percent_decoded(text);
-    let credentials = (!url.username().is_empty() || url.password().is_some()).then(|| Credentials {
-        username: decode(url.username()),
-        password: Secret::new(decode(url.password().unwrap_or_default())),
-    });
-    // Both succeed for every address that has a host.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    (Location::Http(url), credentials)
-}
-
-fn percent_decoded(text: &str) -> String {
-    // `+` stands for itself in userinfo, but for a blank in a form.
-    let pair = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(pair.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
-}
-
-pub(super) fn file(path: &str, folder: &std::path::Path) -> PathBuf {
-    folder.join(path)
-}
-
-/// Proposes a scheme for an address that lacks one.
-pub(super) fn near_scheme(text: &str) -> Option<String> {
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-    let near = scheme.and_then(|scheme| nearest(scheme, ["http", "https", "file"].into_iter()));
-    near.map(|near| format!("did you mean `{near}:`?"))
 }

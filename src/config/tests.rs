@@ -37,10 +37,7 @@ fn an_empty_file_is_a_configuration() {
     assert_eq!((config.poll.concurrency, config.poll.per_host, config.poll.body_limit), (64, 2, 20_000_000));
 }
 
-#[test]
-fn every_key_is_understood() {
-    let config = read(
-        r#"
+const EVERY_KEY: &str = r#"
         [server]
         listen = "[::1]:80"
         public_url = "https://news.example.org/mill"
@@ -86,8 +83,11 @@ fn every_key_is_understood() {
         [sources.three]
         url = "http://192.168.1.9/feed"
         min_interval = "2s"
-        "#,
-    );
+        "#;
+
+#[test]
+fn every_key_is_understood() {
+    let config = read(EVERY_KEY);
     let one = &config.sources[0];
     assert_eq!(one.location, Location::Http("https://example.org/feed?x=1".parse().unwrap()));
     let credentials = one.credentials.as_ref().unwrap();

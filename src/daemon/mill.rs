@@ -16,7 +16,7 @@ use crate::model::source::SourceKey;
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
 use crate::poll::one::{Learning, Polling};
-use crate::poll::{self, Report, Wish};
+use crate::poll::{self, Drive, Report, Wish};
 use crate::published::Published;
 use crate::published::counters::Counters;
 use crate::republish::{self, Marks};
@@ -52,7 +52,7 @@ impl Mill {
     ///
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
-    pub fn start(config: Config, address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn start(config: Config, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
         let engine = SledEngine::open(&config.store.path, config.store.cache_bytes)?;
         let store = Arc::new(Store::new(Box::new(engine)));
         let book = Book::default();
@@ -83,7 +83,7 @@ impl Mill {
         let (wishes, wished) = mpsc::channel(16);
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(poll::run(Arc::clone(&polling), followed.clone(), wished, stop.clone()));
+        tasks.spawn(poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone()));
         tasks.spawn(republish::run(Arc::clone(&marks), door.clone(), Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::daemon::mill::Mill;
 use crate::daemon::settings::Settings;
 use crate::model::source::Location;
+use crate::poll::Drive;
 use crate::serve::{self, Service};
 
 /// Runs the daemon until SIGINT or SIGTERM.
@@ -33,7 +34,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listening address cannot be read")?;
     let store_path = config.store.path.clone();
     tell(&settings, &config);
-    let mill = Arc::new(Mill::start(config, address)?);
+    let mill = Arc::new(Mill::start(config, address, Drive::Schedule)?);
     let stop = CancellationToken::new();
     let control = control::listen(&store_path, Arc::clone(&mill), stop.clone())?;
     tracing::info!(%address, "feedmill listens on http://{address}/");

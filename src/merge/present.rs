@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::merge::canonical::site_host;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Presented, Provenance, Sighting, Texts};
+use crate::model::entry::{Entry, Sighting, Texts};
+use crate::model::page::{Presented, Provenance};
 use crate::model::source::{Scope, SourceKey};
 
 /// The sources as they are declared now. Sightings of any other source are kept, but not shown.

@@ -7,7 +7,7 @@ use url::Url;
 use super::Timestamp;
 use super::document::{Enclosure, Guid, Person, RawHtml};
 use super::feed::FeedId;
-use super::source::{Scope, SourceKey};
+use super::source::Scope;
 
 /// A number from the store's one sequence. Later means larger; never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -134,42 +134,4 @@ pub struct Entry {
     pub sightings: Vec<Sighting>,
     /// Every feed that it belongs to, in the order of joining.
     pub placements: Vec<Placement>,
-}
-
-/// A sighting as a reader is told of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Provenance {
-    pub source: SourceKey,
-    /// The source's title: the user's, else the publisher's, else its key.
-    pub source_title: String,
-    /// The source's own address, without secrets; `None` for a file.
-    pub source_address: Option<Url>,
-    /// The source's site.
-    pub site: Option<Url>,
-    /// When the source's document last brought something new or changed.
-    pub source_updated: Option<Timestamp>,
-    pub guid: Option<Guid>,
-    pub url: Option<Url>,
-    pub title: Option<String>,
-    pub published: Option<Timestamp>,
-    pub ground: Ground,
-    pub score: f32,
-}
-
-/// An entry as it is shown: everything that a format needs, and nothing that depends on the clock.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Presented {
-    pub id: PublicId,
-    pub first_seen: Timestamp,
-    pub published: Timestamp,
-    pub updated: Timestamp,
-    pub title: Option<String>,
-    pub url: Option<Url>,
-    pub authors: Vec<Person>,
-    pub categories: Vec<String>,
-    pub enclosures: Vec<Enclosure>,
-    pub language: Option<String>,
-    pub texts: Texts,
-    /// The shown one first, the others by key. Never empty.
-    pub sightings: Vec<Provenance>,
 }

@@ -1,11 +1,7 @@
-//! What we publish: feeds, their formats and their documents.
+//! What we publish: feeds and their formats.
 
 use std::fmt;
 
-use url::Url;
-
-use super::Timestamp;
-use super::entry::Presented;
 use super::source::{Scope, SourceKey, TopicKey};
 
 /// One of the feeds that we publish.
@@ -62,26 +58,5 @@ impl Format {
             Self::Rss => "application/rss+xml; charset=utf-8",
             Self::Json => "application/feed+json; charset=utf-8",
         }
-    }
-}
-
-/// One document of a feed, before it takes a format.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    pub title: String,
-    /// The document's own address in the format that is rendered, absolute.
-    pub self_url: Url,
-    /// The human page of this service, absolute.
-    pub home_url: Url,
-    /// The following page with older entries.
-    pub next_url: Option<Url>,
-    /// Newest first, in the feed's own order.
-    pub entries: Vec<Presented>,
-}
-
-impl Page {
-    /// The newest `updated` of its entries; the Unix epoch for a page without entries, so that no clock is read.
-    pub fn updated(&self) -> Timestamp {
-        self.entries.iter().map(|entry| entry.updated).max().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }

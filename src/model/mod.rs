@@ -6,6 +6,7 @@ pub mod document;
 pub mod entry;
 pub mod feed;
 pub mod network;
+pub mod page;
 pub mod source;
 
 /// An instant in UTC. Whatever the program makes itself is cut to milliseconds, so that it survives the store unchanged.

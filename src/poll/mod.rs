@@ -33,6 +33,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Tasks for each slot of `concurrency`: some wait for their host while others fetch.
 const TASKS_PER_SLOT: usize = 4;
 
+/// Who says what is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// The schedule, and wishes.
+    Schedule,
+    /// Wishes alone: for a command that polls once.
+    Wishes,
+}
+
 /// A wish to poll now.
 pub struct Wish {
     /// What to poll; all sources when empty.
@@ -55,9 +64,10 @@ pub async fn run(
     polling: Arc<Polling>,
     mut catalogues: watch::Receiver<Arc<Catalogue>>,
     mut wishes: mpsc::Receiver<Wish>,
+    drive: Drive,
     stop: CancellationToken,
 ) {
-    let mut table = Table::default();
+    let mut table = Table::new(drive);
     table.follow(&polling, &catalogues.borrow_and_update());
     let mut remember = tokio::time::interval(REMEMBER);
     remember.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -86,8 +96,8 @@ pub async fn run(
 }
 
 /// When what is polled next, and what is under way.
-#[derive(Default)]
 struct Table {
+    drive: Drive,
     queue: BTreeSet<(Timestamp, SourceKey)>,
     times: HashMap<SourceKey, Timestamp>,
     tasks: JoinSet<Outcome>,
@@ -97,6 +107,18 @@ struct Table {
 }
 
 impl Table {
+    fn new(drive: Drive) -> Self {
+        Self {
+            drive,
+            queue: BTreeSet::new(),
+            times: HashMap::new(),
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            waiting: HashMap::new(),
+            limit: TASKS_PER_SLOT,
+        }
+    }
+
     fn follow(&mut self, polling: &Polling, catalogue: &Catalogue) {
         self.limit = catalogue.config.poll.concurrency * TASKS_PER_SLOT;
         self.queue.clear();
@@ -107,6 +129,9 @@ impl Table {
     }
 
     fn schedule(&mut self, polling: &Polling, key: &SourceKey) {
+        if self.drive == Drive::Wishes {
+            return;
+        }
         let now = clock::now();
         let Some(due) = polling.due(key, now) else { return };
         match due {

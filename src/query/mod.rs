@@ -123,7 +123,7 @@ pub fn parse(text: &str) -> Result<Query, QueryProblem> {
 /// Reads a topic's `match`. Membership is decided once, at arrival, so that it cannot ask how old an entry is.
 ///
 /// # Errors
-/// As [`parse`], and at `newer:`.
+/// As [`parse()`], and at `newer:`.
 pub fn parse_for_topic(text: &str) -> Result<Query, QueryProblem> {
     parse::parse(text, false)
 }

@@ -4,8 +4,8 @@ use atom_syndication::{Category, Content, Entry, Feed, Generator, Link, Person, 
 use chrono::SubsecRound;
 
 use crate::model::Timestamp;
-use crate::model::entry::Provenance;
 use crate::model::feed::Format;
+use crate::model::page::Provenance;
 use crate::render::{Clean, GENERATOR, Place, Prepared};
 
 pub(super) fn write(prepared: &Prepared, place: &Place<'_>) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::Timestamp;
-use crate::model::entry::Provenance;
+use crate::model::page::Provenance;
 use crate::render::{Clean, Place, Prepared};
 
 #[derive(Serialize)]

@@ -13,8 +13,8 @@ mod tests;
 
 use url::Url;
 
-use crate::model::entry::Presented;
-use crate::model::feed::{Format, Page};
+use crate::model::feed::Format;
+use crate::model::page::{Page, Presented};
 use crate::render::sanitise::{SafeHtml, Sanitiser};
 use crate::text;
 

@@ -32,8 +32,7 @@ pub(super) fn write(prepared: &Prepared, place: &Place<'_>) -> Vec<u8> {
         ]),
         ..Channel::default()
     };
-    let declaration = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_vec();
-    channel.write_to(declaration).expect("writing to memory cannot fail")
+    channel.write_to(Vec::new()).expect("writing to memory cannot fail")
 }
 
 /// RFC 822 with four digits of the year and a numeric zone.

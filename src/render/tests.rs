@@ -3,8 +3,9 @@ use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
-use crate::model::entry::{Ground, Presented, Provenance, PublicId, Texts};
-use crate::model::feed::{Format, Page};
+use crate::model::entry::{Ground, PublicId, Texts};
+use crate::model::feed::Format;
+use crate::model::page::{Page, Presented, Provenance};
 use crate::model::source::SourceKey;
 use crate::parse;
 use crate::render::opml::{self, Outline};
@@ -120,6 +121,15 @@ fn rss_follows_the_profile() {
         assert!(text.contains(part), "{part}\nin {text}");
     }
     assert!(text.find("<description>").unwrap() < text.find("<content:encoded>").unwrap());
+}
+
+/// Our own reader forgives a second one; others do not.
+#[test]
+fn documents_begin_with_their_one_declaration() {
+    for format in [Format::Atom, Format::Rss] {
+        let text = written(vec![merged()], format);
+        assert!(text.starts_with("<?xml version=\"1.0\"") && text.matches("<?xml").count() == 1, "{text}");
+    }
 }
 
 #[test]

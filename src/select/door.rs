@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::clock;
 use crate::model::Timestamp;
-use crate::model::feed::{FeedName, Format, Page};
+use crate::model::feed::{FeedName, Format};
+use crate::model::page::Page;
 use crate::published::representation::Representation;
 use crate::published::request::{Cursor, FeedRequest, Refusal};
 use crate::published::{Door, Opening};

@@ -12,12 +12,12 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::feed::{FeedName, Format};
-use crate::model::source::{SourceKey, TopicKey};
+use crate::model::source::{KeyProblem, SourceKey, TopicKey};
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::{Service, conditional};
+use crate::serve::{Service, conditional, plain};
 
 /// Readers may keep an answer for a minute, and show an old one when we are away.
 const CACHE: &str = "public, max-age=60, stale-if-error=86400";
@@ -34,7 +34,7 @@ pub(super) async fn all(
         None if matches!(suffix.as_str(), "all" | "search") => {
             negotiated(&service, FeedName::All, query, &headers).await
         }
-        _ => super::routes::unknown(),
+        _ => plain::unknown(),
     }
 }
 
@@ -44,11 +44,7 @@ pub(super) async fn topic(
     query: RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let (key, suffix) = split(&name);
-    match TopicKey::new(key) {
-        Ok(key) => one(&service, FeedName::Topic(key), suffix, query, &headers).await,
-        Err(problem) => plain(StatusCode::NOT_FOUND, &problem.to_string()),
-    }
+    keyed(&service, &name, |key| TopicKey::new(key).map(FeedName::Topic), query, &headers).await
 }
 
 pub(super) async fn source(
@@ -57,27 +53,21 @@ pub(super) async fn source(
     query: RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let (key, suffix) = split(&name);
-    match SourceKey::new(key) {
-        Ok(key) => one(&service, FeedName::Source(key), suffix, query, &headers).await,
-        Err(problem) => plain(StatusCode::NOT_FOUND, &problem.to_string()),
-    }
+    keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &headers).await
 }
 
-fn split(name: &str) -> (&str, Option<&str>) {
-    name.split_once('.').map_or((name, None), |(key, suffix)| (key, Some(suffix)))
-}
-
-async fn one(
+async fn keyed(
     service: &Service,
-    feed: FeedName,
-    suffix: Option<&str>,
+    name: &str,
+    read: impl Fn(&str) -> Result<FeedName, KeyProblem>,
     query: RawQuery,
     headers: &HeaderMap,
 ) -> Response {
-    match suffix {
-        Some(suffix) => with_suffix(service, feed, suffix, query, headers).await,
-        None => negotiated(service, feed, query, headers).await,
+    let (key, suffix) = name.split_once('.').map_or((name, None), |(key, suffix)| (key, Some(suffix)));
+    match (read(key), suffix) {
+        (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, headers).await,
+        (Ok(feed), None) => negotiated(service, feed, query, headers).await,
+        (Err(problem), _) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
 
@@ -89,7 +79,7 @@ async fn with_suffix(
     headers: &HeaderMap,
 ) -> Response {
     let Some(format) = Format::ALL.into_iter().find(|format| format.suffix() == suffix) else {
-        return plain(
+        return plain::answer(
             StatusCode::NOT_FOUND,
             &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
         );
@@ -158,14 +148,16 @@ fn represent(representation: &Arc<Representation>, headers: &HeaderMap, vary: &'
 
 fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     match refusal {
-        Refusal::NotFound(what) => plain(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
-        Refusal::Bad(what) => plain(StatusCode::BAD_REQUEST, what),
+        Refusal::NotFound(what) => plain::answer(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
+        Refusal::Bad(what) => plain::answer(StatusCode::BAD_REQUEST, what),
         Refusal::Busy => (
             [(RETRY_AFTER, "5")],
-            plain(StatusCode::SERVICE_UNAVAILABLE, "too busy for this question; ask again in a few seconds"),
+            plain::answer(StatusCode::SERVICE_UNAVAILABLE, "too busy for this question; ask again in a few seconds"),
         )
             .into_response(),
-        Refusal::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR, "the store cannot be read; the log says why"),
+        Refusal::Failed => {
+            plain::answer(StatusCode::INTERNAL_SERVER_ERROR, "the store cannot be read; the log says why")
+        }
     }
 }
 
@@ -183,8 +175,4 @@ fn proposal(feed: &FeedName, status: &Status) -> String {
     let asked = feed.to_string();
     let near = names.iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked));
     near.map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
-}
-
-pub(super) fn plain(status: StatusCode, text: &str) -> Response {
-    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
 }

@@ -5,6 +5,7 @@ mod feeds;
 mod metrics;
 mod negotiate;
 mod page;
+mod plain;
 mod routes;
 
 #[cfg(test)]

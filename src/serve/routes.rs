@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -12,11 +12,10 @@ use url::Url;
 use crate::model::feed::{FeedName, Format};
 use crate::published::status::Status;
 use crate::render::opml::{self, Outline};
-use crate::serve::feeds::plain;
-use crate::serve::{Service, feeds, metrics, page};
+use crate::serve::{Service, feeds, metrics, page, plain};
 
 pub(super) fn router(service: Service) -> Router {
-    let only_get = |route: MethodRouter<Service>| route.fallback(wrong_method);
+    let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
     Router::new()
         .route("/", only_get(get(front)))
         .route("/style.css", only_get(get(style)))
@@ -28,7 +27,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/topics/{name}", only_get(get(feeds::topic)))
         .route("/sources/{name}", only_get(get(feeds::source)))
         .route("/{name}", only_get(get(feeds::all)))
-        .fallback(async || unknown())
+        .fallback(async || plain::unknown())
         .layer(middleware::from_fn_with_state(service.clone(), finish))
         .with_state(service)
 }
@@ -39,17 +38,6 @@ async fn finish(State(service): State<Service>, request: Request, next: Next) ->
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     service.counters.answered(response.status().as_u16());
     response
-}
-
-async fn wrong_method() -> Response {
-    ([(ALLOW, "GET, HEAD")], plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here"))
-        .into_response()
-}
-
-pub(super) fn unknown() -> Response {
-    let text = "there is nothing at this address; there are /, /all.atom, /topics/TOPIC.atom, /sources/SOURCE.atom \
-                (also .rss and .json, with ?q=…), /opml, /sources.opml, /healthz, /readyz and /metrics";
-    plain(StatusCode::NOT_FOUND, text)
 }
 
 async fn front(State(service): State<Service>) -> Response {
@@ -67,13 +55,13 @@ async fn style() -> Response {
 }
 
 async fn alive() -> Response {
-    plain(StatusCode::OK, "ok")
+    plain::answer(StatusCode::OK, "ok")
 }
 
 async fn ready(State(service): State<Service>) -> Response {
     match &service.published.status().not_ready {
-        None => plain(StatusCode::OK, "ready"),
-        Some(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, reason),
+        None => plain::answer(StatusCode::OK, "ready"),
+        Some(reason) => plain::answer(StatusCode::SERVICE_UNAVAILABLE, reason),
     }
 }
 

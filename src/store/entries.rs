@@ -118,6 +118,10 @@ impl Store {
         let mut taken = self.taken_scopes()?;
         for (key, was) in sources {
             let mut scope = self.scope(key)?;
+            if let Some(scope) = scope {
+                known.insert(key.clone(), scope);
+                continue;
+            }
             for old in was {
                 if scope.is_none() {
                     scope = self.scope(old)?;

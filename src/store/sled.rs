@@ -1,10 +1,10 @@
 //! The embedded engine: sled 0.34, driven so that an acknowledged write survives a power cut.
 //!
 //! What sled's own documentation does not say, and what this file is for:
-//! - `flush()` writes, but does not force the log to the disk. [`SledEngine::sync`] therefore flushes and then calls `sync_data` on
+//! - `flush()` writes, but does not force the log to the disk. `sync` therefore flushes and then calls `sync_data` on
 //!   a second handle of the log.
 //! - Records above a quarter of a segment go to files in `blobs/` that are never synced. Values are therefore cut into chunks of
-//!   [`CHUNK`] bytes, and `blobs/` stays empty.
+//!   `CHUNK` bytes, and `blobs/` stays empty.
 //! - A lost log opens as an empty store without an error. A marker file beside it, written last, tells loss from a new store.
 //! - After one failed write nothing that follows may be acknowledged, so errors are sticky.
 

@@ -95,7 +95,8 @@ fn wrong_names(source: &Source) -> Vec<String> {
         return vec![format!("{}: the module `{}` has no layer; give it one in LAYERS", source.path, source.module())];
     };
     let mut found = Vec::new();
-    for (number, line) in &source.code {
+    // Tests may look upwards: reading back what was written is no dependency of the program.
+    for (number, line) in source.program() {
         let place = format!("{}:{number}", source.path);
         for evasion in ["use crate::{", "super::super::"] {
             if line.contains(evasion) {

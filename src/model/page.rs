@@ -1,0 +1,67 @@
+//! One document of a feed as a reader is shown it, before it takes a format.
+
+use url::Url;
+
+use super::Timestamp;
+use super::document::{Enclosure, Guid, Person};
+use super::entry::{Ground, PublicId, Texts};
+use super::source::SourceKey;
+
+/// A sighting as a reader is told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    pub source: SourceKey,
+    /// The source's title: the user's, else the publisher's, else its key.
+    pub source_title: String,
+    /// The source's own address, without secrets; `None` for a file.
+    pub source_address: Option<Url>,
+    /// The source's site.
+    pub site: Option<Url>,
+    /// When the source's document last brought something new or changed.
+    pub source_updated: Option<Timestamp>,
+    pub guid: Option<Guid>,
+    pub url: Option<Url>,
+    pub title: Option<String>,
+    pub published: Option<Timestamp>,
+    pub ground: Ground,
+    pub score: f32,
+}
+
+/// An entry as it is shown: everything that a format needs, and nothing that depends on the clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Presented {
+    pub id: PublicId,
+    pub first_seen: Timestamp,
+    pub published: Timestamp,
+    pub updated: Timestamp,
+    pub title: Option<String>,
+    pub url: Option<Url>,
+    pub authors: Vec<Person>,
+    pub categories: Vec<String>,
+    pub enclosures: Vec<Enclosure>,
+    pub language: Option<String>,
+    pub texts: Texts,
+    /// The shown one first, the others by key. Never empty.
+    pub sightings: Vec<Provenance>,
+}
+
+/// One document of a feed, before it takes a format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub title: String,
+    /// The document's own address in the format that is rendered, absolute.
+    pub self_url: Url,
+    /// The human page of this service, absolute.
+    pub home_url: Url,
+    /// The following page with older entries.
+    pub next_url: Option<Url>,
+    /// Newest first, in the feed's own order.
+    pub entries: Vec<Presented>,
+}
+
+impl Page {
+    /// The newest `updated` of its entries; the Unix epoch for a page without entries, so that no clock is read.
+    pub fn updated(&self) -> Timestamp {
+        self.entries.iter().map(|entry| entry.updated).max().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
