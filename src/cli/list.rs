@@ -52,7 +52,7 @@ fn show(listed: &Listed) -> anyhow::Result<()> {
     line(&format!("{source:<24} {:<9} {entries:>6} entries  {title}", health.name()))?;
     line(&format!("{:<24} {}", "", listed.address))?;
     if let Some(reason) = &listed.reason {
-        let times = if listed.health == Health::Failing {
+        let times = if listed.health == Health::Failing && listed.failures > 1 {
             format!(" ({} times in a row)", listed.failures)
         } else {
             String::new()

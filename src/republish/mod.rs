@@ -116,9 +116,11 @@ pub async fn run(
         let now = Instant::now();
         match marks.take(&allowed, now) {
             Ok(feed) => {
-                publish(&door, &published, &catalogue, &feed).await;
+                let is_new = publish(&door, &published, &catalogue, &feed).await;
                 let cost = now.elapsed();
-                allowed.insert(feed.clone(), now + cost + (cost * REST).max(SHORTEST));
+                // What turned out to be the same bytes was no publication: the next change goes out at once.
+                let shortest = if is_new { SHORTEST } else { Duration::ZERO };
+                allowed.insert(feed.clone(), now + cost + (cost * REST).max(shortest));
                 marks.done(&feed);
             }
             Err(next) => {
@@ -144,19 +146,24 @@ fn ageing(catalogue: &Catalogue) -> Vec<FeedName> {
     topics.map(|topic| FeedName::Topic(topic.key.clone())).collect()
 }
 
+/// Whether anything differs from what was published before.
 async fn publish(
     door: &StoreDoor,
     published: &Published,
     catalogue: &watch::Receiver<Arc<Catalogue>>,
     feed: &FeedName,
-) {
+) -> bool {
+    let mut is_new = false;
     match door.ready(feed.clone()).await {
         Ok(representations) => {
             for (format, representation) in representations {
+                let before = published.get(feed, format);
+                is_new |= before.is_none_or(|before| before.identity.etag != representation.identity.etag);
                 published.put(feed.clone(), format, Arc::new(representation));
             }
         }
         Err(SelectError::Unknown(_)) => published.retain(&catalogue.borrow().ready_feeds()),
         Err(error) => tracing::error!(%feed, %error, "the feed cannot be rendered; readers keep the last version"),
     }
+    is_new
 }
