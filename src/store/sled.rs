@@ -21,7 +21,7 @@ use crate::store::engine::{Batch, Engine, Pairs, StoreError, WRITES_LIMIT, Write
 const CHUNK: usize = 6_000;
 /// First byte of the keys of all chunks but the first. No caller's key begins with it, so scans never meet one.
 const REST: u8 = 0x7f;
-/// First byte of a stored value: it is whole, or it goes on in chunks.
+/// First byte of a stored value: it is whole, or the number of the chunks in which it goes on follows.
 const WHOLE: u8 = 0;
 const CHUNKED: u8 = 1;
 
@@ -107,28 +107,14 @@ impl SledEngine {
     }
 
     fn whole(&self, key: &[u8], value: &IVec) -> Result<Vec<u8>, StoreError> {
-        match value.split_first() {
-            Some((&WHOLE, body)) => Ok(body.to_vec()),
-            Some((&CHUNKED, body)) => {
-                let mut bytes = body.to_vec();
-                for (_, chunk) in self.rest(key)? {
-                    bytes.extend_from_slice(&chunk);
-                }
-                Ok(bytes)
-            }
-            _ => Err(StoreError::Damaged("a value has no beginning".to_owned())),
+        let (chunks, first) = unwrapped(value)?;
+        let mut bytes = first.to_vec();
+        for number in 0..chunks {
+            let chunk = self.db.get(chunk_name(key, number)).map_err(failed)?;
+            let chunk = chunk.ok_or_else(|| StoreError::Damaged("a part of a long value is missing".to_owned()))?;
+            bytes.extend_from_slice(&chunk);
         }
-    }
-
-    /// The chunks of a value after the first, in order.
-    fn rest(&self, key: &[u8]) -> Result<Vec<(IVec, IVec)>, StoreError> {
-        let prefix = rest_prefix(key);
-        let chunks = self.db.scan_prefix(&prefix);
-        // A longer key may begin with this one; its chunks have longer names.
-        chunks
-            .filter(|chunk| chunk.as_ref().map_or(true, |(name, _)| name.len() == prefix.len() + 4))
-            .collect::<Result<_, _>>()
-            .map_err(failed)
+        Ok(bytes)
     }
 
     fn collect(
@@ -145,12 +131,12 @@ impl SledEngine {
         Ok(found)
     }
 
+    /// Removes what a value that is about to be replaced left beside it.
     fn remove_rest(&self, key: &[u8], batch: &mut sled::Batch) -> Result<(), StoreError> {
-        // Only a value that was written in chunks has any, and its first byte says so.
-        let old = self.db.get(key).map_err(failed)?;
-        if old.is_some_and(|old| old.first() == Some(&CHUNKED)) {
-            for (name, _) in self.rest(key)? {
-                batch.remove(name);
+        if let Some(old) = self.db.get(key).map_err(failed)? {
+            let (chunks, _) = unwrapped(&old)?;
+            for number in 0..chunks {
+                batch.remove(chunk_name(key, number));
             }
         }
         Ok(())
@@ -227,20 +213,30 @@ impl Engine for SledEngine {
     }
 }
 
-fn rest_prefix(key: &[u8]) -> Vec<u8> {
-    [&[REST], key].concat()
+/// Chunks after the first have names of their own, which no scan of a caller meets.
+fn chunk_name(key: &[u8], number: u32) -> Vec<u8> {
+    [&[REST], key, &number.to_be_bytes()[..]].concat()
 }
 
 fn put(batch: &mut sled::Batch, key: &[u8], value: &[u8]) {
     let (first, rest) = value.split_at(value.len().min(CHUNK));
-    let tag = if rest.is_empty() { WHOLE } else { CHUNKED };
-    batch.insert(key, [&[tag], first].concat());
-    let mut name = rest_prefix(key);
-    for (number, chunk) in (0_u32..).zip(rest.chunks(CHUNK)) {
-        name.truncate(key.len() + 1);
-        name.extend_from_slice(&number.to_be_bytes());
-        batch.insert(name.as_slice(), chunk);
+    let chunks = rest.chunks(CHUNK);
+    let count = u32::try_from(chunks.len()).expect("a value is far below 2^32 chunks");
+    let head = if count == 0 { vec![WHOLE] } else { [&[CHUNKED], &count.to_be_bytes()[..]].concat() };
+    batch.insert(key, [&head, first].concat());
+    for (number, chunk) in (0..count).zip(chunks) {
+        batch.insert(chunk_name(key, number), chunk);
     }
+}
+
+/// How many chunks follow, and the first bytes.
+fn unwrapped(value: &[u8]) -> Result<(u32, &[u8]), StoreError> {
+    let parts = match value.split_first() {
+        Some((&WHOLE, body)) => Some((0, body)),
+        Some((&CHUNKED, rest)) => rest.split_first_chunk().map(|(count, body)| (u32::from_be_bytes(*count), body)),
+        _ => None,
+    };
+    parts.ok_or_else(|| StoreError::Damaged("a value has no beginning".to_owned()))
 }
 
 fn failed(error: sled::Error) -> StoreError {

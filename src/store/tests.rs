@@ -174,11 +174,14 @@ proptest! {
     fn memory_and_sled_agree(operations in operations()) {
         let memory = MemoryEngine::default();
         let (_folder, sled) = sled();
-        for (kind, name, length) in operations {
+        // Several writes to a batch, also to one key.
+        for operations in operations.chunks(3) {
             let mut batch = Batch::default();
-            match length {
-                Some(length) => batch.put(vec![kind, name % 8], vec![name; length]),
-                None => batch.delete(vec![kind, name % 8]),
+            for (kind, name, length) in operations {
+                match length {
+                    Some(length) => batch.put(vec![*kind, name % 4], vec![*name; *length]),
+                    None => batch.delete(vec![*kind, name % 4]),
+                }
             }
             memory.apply(&batch).unwrap();
             sled.apply(&batch).unwrap();
