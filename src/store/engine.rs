@@ -27,17 +27,13 @@ pub enum StoreError {
     )]
     Newer { found: u8, known: u8 },
     #[error(
-        "{path} cannot be written: {source}; make the folder writable for this user, or name another `path` under [store]"
+        "{path} cannot be written: {cause}; make the folder writable for this user, or name another `path` under [store]"
     )]
-    Unwritable {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    Unwritable { path: PathBuf, cause: std::io::Error },
     #[error("the store is damaged: {0}; restore it from a backup")]
     Damaged(String),
     #[error("the store failed: {0}")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Failed(Box<dyn std::error::Error + Send + Sync>),
     #[error("the store takes nothing more after an earlier failure ({0}); mend its cause and start feedmill again")]
     Stuck(String),
     #[error("a store job did not finish: {0}")]

@@ -48,7 +48,7 @@ impl SledEngine {
     /// # Errors
     /// When the folder is in use, foreign, emptied, newer than this program, or cannot be written. Nothing has been changed then.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let unwritable = |source| StoreError::Unwritable { path: path.to_owned(), source };
+        let unwritable = |cause| StoreError::Unwritable { path: path.to_owned(), cause };
         let has_marker = path.join(MARKER).exists();
         if path.exists() {
             refuse_foreign(path, has_marker)?;
@@ -251,7 +251,7 @@ fn opening(path: &Path, error: sled::Error) -> StoreError {
         sled::Error::Io(error) if error.kind() == ErrorKind::WouldBlock || error.to_string().contains("lock") => {
             StoreError::InUse(path.to_owned())
         }
-        sled::Error::Io(source) => StoreError::Unwritable { path: path.to_owned(), source },
+        sled::Error::Io(cause) => StoreError::Unwritable { path: path.to_owned(), cause },
         other => failed(other),
     }
 }
@@ -262,7 +262,7 @@ fn refuse_foreign(path: &Path, has_marker: bool) -> Result<(), StoreError> {
     if !path.is_dir() {
         return Err(foreign("it is a file".to_owned()));
     }
-    let entries = fs::read_dir(path).map_err(|source| StoreError::Unwritable { path: path.to_owned(), source })?;
+    let entries = fs::read_dir(path).map_err(|cause| StoreError::Unwritable { path: path.to_owned(), cause })?;
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let stranger = names.iter().find(|name| !OURS.contains(&name.as_str()) && !name.starts_with('.'));
     match stranger {

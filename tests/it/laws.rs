@@ -259,6 +259,18 @@ proptest! {
         }
     }
 
+    /// What a crash between two batches leaves: the entries, but not what the last document held.
+    #[test]
+    fn a_second_round_changes_nothing_even_where_the_last_document_was_forgotten(documents in with_bridges(), order in order()) {
+        let mut world = polled(&documents, &order);
+        let before = world.shown();
+        world.last.clear();
+        for (source, documents) in documents.iter().enumerate() {
+            prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
+        }
+        prop_assert_eq!(world.shown(), before);
+    }
+
     #[test]
     fn every_observation_is_shown_once_in_every_feed_it_belongs_to(documents in with_bridges(), order in order()) {
         let world = polled(&documents, &order);
