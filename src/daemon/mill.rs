@@ -190,8 +190,7 @@ fn start_committer(
 ) -> anyhow::Result<Committer> {
     let marks = Arc::clone(marks);
     let changed = Box::new(move |feeds: Option<&_>| republish::mark(&marks, &followed.borrow(), feeds));
-    let (committer, _ended) = Committer::start(Arc::clone(store), Arc::clone(catalogue), changed)?;
-    Ok(committer)
+    Ok(Committer::start(Arc::clone(store), Arc::clone(catalogue), changed)?)
 }
 
 /// A title or a site that became known changes every document that names its source.

@@ -49,19 +49,8 @@ pub struct Presented {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     pub title: String,
-    /// The document's own address in the format that is rendered, absolute.
-    pub self_url: Url,
     /// The human page of this service, absolute.
     pub home_url: Url,
-    /// The following page with older entries.
-    pub next_url: Option<Url>,
     /// Newest first, in the feed's own order.
     pub entries: Vec<Presented>,
-}
-
-impl Page {
-    /// The newest `updated` of its entries; the Unix epoch for a page without entries, so that no clock is read.
-    pub fn updated(&self) -> Timestamp {
-        self.entries.iter().map(|entry| entry.updated).max().unwrap_or(Timestamp::UNIX_EPOCH)
-    }
 }

@@ -1,6 +1,6 @@
 //! What is known of every source between polls, in memory: loaded at the start, written back with commits or once a minute.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Timestamp;
@@ -161,10 +161,6 @@ impl Book {
         let slots = self.lock();
         let sources = catalogue.config.sources.iter();
         sources.filter_map(|source| Some(status(source, slots.get(&source.key)?, catalogue, now))).collect()
-    }
-
-    pub fn keys(&self) -> HashSet<SourceKey> {
-        self.lock().keys().cloned().collect()
     }
 }
 

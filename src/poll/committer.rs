@@ -3,6 +3,7 @@
 //! It has a thread of its own: sled blocks, and its writes must not wait behind other blocking work.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -46,26 +47,18 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the committer's thread. The receiver resolves when it has ended.
-    pub fn start(
-        store: Arc<Store>,
-        catalogue: Arc<Catalogue>,
-        changed: Changed,
-    ) -> Result<(Self, oneshot::Receiver<()>), StoreError> {
+    /// Starts the committer's thread.
+    pub fn start(store: Arc<Store>, catalogue: Arc<Catalogue>, changed: Changed) -> Result<Self, StoreError> {
         let (orders, waiting) = mpsc::channel(WAITING);
-        let (ended, end) = oneshot::channel();
         let trouble = Arc::new(RwLock::new(None));
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
         let mut work = Work { store, catalogue, topics, counters, changed, trouble: Arc::clone(&trouble) };
         std::thread::Builder::new()
             .name("committer".to_owned())
-            .spawn(move || {
-                work.run(waiting);
-                drop(ended);
-            })
+            .spawn(move || work.run(waiting))
             .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
-        Ok((Self { orders, trouble }, end))
+        Ok(Self { orders, trouble })
     }
 
     /// Stores a document; durable when it returns `Ok`.
@@ -154,8 +147,7 @@ impl Work {
         for order in group {
             match order {
                 Order::Absorb(prepared, answer) => {
-                    let result =
-                        absorb::absorb(&self.store, &self.topics, &self.catalogue, *prepared, &mut self.counters);
+                    let result = self.absorb(*prepared);
                     if let Ok(absorbed) = &result {
                         feeds.extend(absorbed.feeds.iter().cloned());
                     }
@@ -185,6 +177,15 @@ impl Work {
         } else if !feeds.is_empty() {
             (self.changed)(Some(&feeds));
         }
+    }
+
+    /// A bug that one document brings to light costs that document, not the committer.
+    fn absorb(&mut self, prepared: Prepared) -> Result<Absorbed, StoreError> {
+        let (store, topics, catalogue) = (&self.store, &self.topics, &self.catalogue);
+        let counters = &mut self.counters;
+        let deciding = AssertUnwindSafe(|| absorb::absorb(store, topics, catalogue, prepared, counters));
+        let bug = || Err(StoreError::Stopped("deciding on the document ended in a bug".to_owned()));
+        catch_unwind(deciding).unwrap_or_else(|_| bug())
     }
 
     fn build(&mut self) {

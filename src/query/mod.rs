@@ -95,21 +95,6 @@ impl Query {
     pub fn matches(&self, candidate: &Candidate<'_>, now: Timestamp) -> bool {
         matching::matches(&self.root, candidate, now)
     }
-
-    /// Whether the answer changes as time passes.
-    pub fn uses_now(&self) -> bool {
-        self.root.any(&|term| matches!(term, Term::Newer(..)))
-    }
-}
-
-impl Node {
-    fn any(&self, asks: &dyn Fn(&Term) -> bool) -> bool {
-        match self {
-            Self::And(nodes) | Self::Or(nodes) => nodes.iter().any(|node| node.any(asks)),
-            Self::Not(node) => node.any(asks),
-            Self::Term(term) => asks(term),
-        }
-    }
 }
 
 /// Reads a query.

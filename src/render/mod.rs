@@ -64,7 +64,7 @@ struct Place<'a> {
 }
 
 impl Prepared {
-    /// See [`Page::updated`].
+    /// The newest `updated` of its entries; the Unix epoch for a page without entries, so that no clock is read.
     fn updated(&self) -> crate::model::Timestamp {
         self.entries.iter().map(|clean| clean.entry.updated).max().unwrap_or(crate::model::Timestamp::UNIX_EPOCH)
     }

@@ -59,13 +59,7 @@ fn entry(id: u8, title: Option<&str>, html: &str) -> Presented {
 }
 
 fn page(entries: Vec<Presented>) -> Page {
-    Page {
-        title: "All & everything".to_owned(),
-        self_url: url("http://mill.example/all.atom"),
-        home_url: url("http://mill.example/"),
-        next_url: None,
-        entries,
-    }
+    Page { title: "All & everything".to_owned(), home_url: url("http://mill.example/"), entries }
 }
 
 fn written(entries: Vec<Presented>, format: Format) -> String {

@@ -81,13 +81,7 @@ fn prepare(catalogue: &Catalogue, request: &FeedRequest, selection: Selection) -
         Some(query) => format!("{}: {query}", catalogue.title(&request.feed)),
         None => catalogue.title(&request.feed),
     };
-    let page = Page {
-        title,
-        self_url: address(&catalogue.base, request),
-        home_url: catalogue.base.clone(),
-        next_url: None,
-        entries: selection.entries,
-    };
+    let page = Page { title, home_url: catalogue.base.clone(), entries: selection.entries };
     Prepared {
         page: render::prepare(page),
         base: catalogue.base.clone(),
