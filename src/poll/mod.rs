@@ -92,6 +92,9 @@ pub async fn run(
         }
     }
     table.tasks.shutdown().await;
+    for key in table.running.values() {
+        polling.release(key);
+    }
     polling.remember().await;
 }
 

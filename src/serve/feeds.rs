@@ -93,7 +93,12 @@ async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery
         Wanted::Feed(format) => {
             answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept, Accept-Encoding").await
         }
-        Wanted::Page => (StatusCode::SEE_OTHER, [(LOCATION, "/"), (VARY, "Accept")]).into_response(),
+        Wanted::Page => {
+            // The path under which readers see us, which a web server before us may have lengthened.
+            let front =
+                service.published.status().base.as_ref().map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
+            (StatusCode::SEE_OTHER, [(LOCATION, front), (VARY, "Accept".to_owned())]).into_response()
+        }
     }
 }
 

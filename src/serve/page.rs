@@ -1,5 +1,5 @@
 //! The front page: what this is, how to subscribe, how the sources fare, what is new. No scripts; nothing depends on the time of
-//! the request.
+//! the request. Links are relative, so that the page works below any path of a web server before us.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -41,14 +41,14 @@ pub(super) fn front(status: &Status) -> String {
 fn write_front(page: &mut String, status: &Status) -> fmt::Result {
     let title = Escaped(&status.title);
     write!(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n")?;
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"stylesheet\" href=\"/style.css\">\n");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"stylesheet\" href=\"style.css\">\n");
     for (name, feed) in feeds(status) {
         for format in Format::ALL {
             let media_type = format.media_type().split(';').next().unwrap_or_default();
             let (suffix, name) = (format.suffix(), Escaped(&name));
             writeln!(
                 page,
-                "<link rel=\"alternate\" type=\"{media_type}\" title=\"{name} ({suffix})\" href=\"/{feed}.{suffix}\">"
+                "<link rel=\"alternate\" type=\"{media_type}\" title=\"{name} ({suffix})\" href=\"{feed}.{suffix}\">"
             )?;
         }
     }
@@ -58,8 +58,8 @@ fn write_front(page: &mut String, status: &Status) -> fmt::Result {
     subscribe(page, status)?;
     latest(page, &status.latest)?;
     sources(page, &status.sources)?;
-    page.push_str("</main>\n<footer><p><a href=\"/opml\">All feeds as OPML</a> · <a href=\"/sources.opml\">All sources as OPML</a> · ");
-    page.push_str("<a href=\"/metrics\">Metrics</a></p></footer>\n</body>\n</html>\n");
+    page.push_str("</main>\n<footer><p><a href=\"opml\">All feeds as OPML</a> · <a href=\"sources.opml\">All sources as OPML</a> · ");
+    page.push_str("<a href=\"metrics\">Metrics</a></p></footer>\n</body>\n</html>\n");
     Ok(())
 }
 
@@ -94,11 +94,11 @@ fn subscribe(page: &mut String, status: &Status) -> fmt::Result {
             Escaped(address)
         )?;
         for (format, label) in Format::ALL.into_iter().zip(["Atom", "RSS", "JSON"]) {
-            write!(page, "<a href=\"/{feed}.{}\">{label}</a> ", format.suffix())?;
+            write!(page, "<a href=\"{feed}.{}\">{label}</a> ", format.suffix())?;
         }
         page.push_str("</span></li>\n");
     }
-    page.push_str("</ul>\n<form action=\"/search.atom\"><label>A feed of your own query <input name=\"q\" required ");
+    page.push_str("</ul>\n<form action=\"search.atom\"><label>A feed of your own query <input name=\"q\" required ");
     page.push_str("placeholder='title:summit -sports \"north korea\"'></label> <button>Open as Atom</button></form>\n</section>\n");
     Ok(())
 }
@@ -169,7 +169,7 @@ fn row(page: &mut String, source: &SourceStatus) -> fmt::Result {
     let key = &source.key;
     writeln!(
         page,
-        "<td>{last}<td class=\"number\">{}<td><a href=\"/sources/{key}.atom\">Atom</a> <a href=\"/sources/{key}.rss\">RSS</a> <a href=\"/sources/{key}.json\">JSON</a></tr>",
+        "<td>{last}<td class=\"number\">{}<td><a href=\"sources/{key}.atom\">Atom</a> <a href=\"sources/{key}.rss\">RSS</a> <a href=\"sources/{key}.json\">JSON</a></tr>",
         source.entries
     )
 }
