@@ -41,7 +41,7 @@ pub(super) async fn run(mill: Arc<Mill>, stop: CancellationToken) {
             }
             seen.clone_from(&current);
         }
-        mill.published.set_status(Arc::new(status(&mill, &catalogue, &stored, current.is_some())));
+        mill.published.set_status(Arc::new(status(&mill, &catalogue, &stored)));
     }
 }
 
@@ -76,18 +76,13 @@ fn read(store: &Store, catalogue: &Catalogue) -> Result<Stored, StoreError> {
     })
 }
 
-fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored, is_published: bool) -> Status {
+fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
     let stored = stored.clone();
     let topics = catalogue.config.topics.iter();
-    let not_ready = mill
-        .polling
-        .committer
-        .trouble()
-        .or_else(|| (!is_published).then(|| "the first feeds are being made".to_owned()));
     Status {
         title: catalogue.config.server.title.clone(),
         base: Some(catalogue.base.clone()),
-        not_ready,
+        not_ready: mill.polling.committer.trouble(),
         config_problem: mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         sources: mill.polling.book.statuses(catalogue, clock::now()),
         topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),

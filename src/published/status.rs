@@ -12,7 +12,7 @@ pub struct Status {
     pub title: String,
     /// Where our feeds live, ending with a slash; `None` before the configuration was read.
     pub base: Option<Url>,
-    /// Why the service is not ready; `None` when it is.
+    /// Why nothing new can be kept; `None` while all is well.
     pub not_ready: Option<String>,
     /// Why the edited configuration is not in effect; `None` when it is.
     pub config_problem: Option<String>,

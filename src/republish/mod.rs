@@ -146,7 +146,8 @@ fn ageing(catalogue: &Catalogue) -> Vec<FeedName> {
     topics.map(|topic| FeedName::Topic(topic.key.clone())).collect()
 }
 
-/// Whether anything differs from what was published before.
+/// Whether anything differs from what was published before. A feed's first document differs from nothing: what a start finds in the
+/// store must not hold up what the first polls bring.
 async fn publish(
     door: &StoreDoor,
     published: &Published,
@@ -158,7 +159,7 @@ async fn publish(
         Ok(representations) => {
             for (format, representation) in representations {
                 let before = published.get(feed, format);
-                is_new |= before.is_none_or(|before| before.identity.etag != representation.identity.etag);
+                is_new |= before.is_some_and(|before| before.identity.etag != representation.identity.etag);
                 published.put(feed.clone(), format, Arc::new(representation));
             }
         }

@@ -59,9 +59,11 @@ async fn alive() -> Response {
 }
 
 async fn ready(State(service): State<Service>) -> Response {
+    let is_published = service.published.get(&FeedName::All, Format::Atom).is_some();
     match &service.published.status().not_ready {
-        None => plain::answer(StatusCode::OK, "ready"),
         Some(reason) => plain::answer(StatusCode::SERVICE_UNAVAILABLE, reason),
+        None if !is_published => plain::answer(StatusCode::SERVICE_UNAVAILABLE, "the first feeds are being made"),
+        None => plain::answer(StatusCode::OK, "ready"),
     }
 }
 
