@@ -86,7 +86,14 @@ fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Probl
         overridden(around, "FEEDMILL_SERVER_PUBLIC_URL", "https://news.example.org", public_url, problems).or(public);
     let title = table.text("title", problems).map_or_else(|| "feedmill".to_owned(), |title| title.value);
     table.finish(problems);
-    Server { listen: listen.or(written).unwrap_or(default), public_url, title }
+    let listen = listen.or(written).unwrap_or(default);
+    if listen.ip().is_unspecified() && public_url.is_none() {
+        problems.warn_outside(format!(
+            "listening on {listen} without a `public_url`: links in our feeds will say http://localhost:{}/",
+            listen.port()
+        ));
+    }
+    Server { listen, public_url, title }
 }
 
 fn public_url(text: &str) -> Option<Url> {

@@ -238,7 +238,7 @@ fn what_is_probably_not_meant_is_a_warning() {
 #[test]
 fn the_environment_wins_over_the_file() {
     let variables = [
-        ("FEEDMILL_SERVER_LISTEN", "0.0.0.0:1"),
+        ("FEEDMILL_SERVER_LISTEN", "127.0.0.9:1"),
         ("FEEDMILL_STORE_PATH", "/data"),
         ("FEEDMILL_SERVR_LISTEN", "x"),
         ("FEEDMILL_LOG", "debug"),
@@ -246,7 +246,7 @@ fn the_environment_wins_over_the_file() {
     let config = read_with("[server]\nlisten = \"127.0.0.1:2\"", &variables).unwrap();
     assert_eq!(
         (config.server.listen.to_string(), config.store.path.as_path()),
-        ("0.0.0.0:1".to_owned(), Path::new("/data"))
+        ("127.0.0.9:1".to_owned(), Path::new("/data"))
     );
     assert_eq!(config.warnings.len(), 1);
     let problems = read_with("", &[("FEEDMILL_SERVER_LISTEN", "here")]).unwrap_err();
@@ -254,6 +254,13 @@ fn the_environment_wins_over_the_file() {
         problems[0].to_string(),
         "the environment variable FEEDMILL_SERVER_LISTEN cannot be `here` (an example: 127.0.0.1:8470)"
     );
+}
+
+#[test]
+fn listening_everywhere_without_a_public_address_is_a_warning() {
+    let told = |text: &str| read(text).warnings.len();
+    assert_eq!(told("[server]\nlisten = \"0.0.0.0:8470\""), 1);
+    assert_eq!(told("[server]\nlisten = \"[::]:8470\"\npublic_url = \"https://news.example.org\""), 0);
 }
 
 #[test]

@@ -160,6 +160,10 @@ fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
 fn base(config: &Config, address: SocketAddr) -> anyhow::Result<Url> {
     match &config.server.public_url {
         Some(url) => Ok(url.clone()),
+        // "All addresses" is none that a reader could ask.
+        None if address.ip().is_unspecified() => {
+            Url::parse(&format!("http://localhost:{}/", address.port())).context("the port makes no link")
+        }
         None => Url::parse(&format!("http://{address}/")).context("the listening address makes no link"),
     }
 }
