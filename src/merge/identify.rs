@@ -49,12 +49,16 @@ impl Identified {
         [Some(self.own), self.url, self.content].into_iter().flatten()
     }
 
-    /// Equal as long as a document shows the same observation unchanged.
+    /// Equal as long as a document shows the same observation unchanged, and it is recognised by the same keys: an address that a
+    /// neighbour shared until now becomes a key when the neighbour is gone.
     pub fn version(&self) -> [u8; 16] {
         let mut version = self.own.hash;
-        for (byte, other) in version.iter_mut().zip(self.fingerprint) {
-            // Both are hashes already; the rotation keeps equal ones from cancelling out.
-            *byte = byte.rotate_left(3) ^ other;
+        let keys = [self.url, self.content].map(|key| key.map_or([0; 16], |key| key.hash));
+        // All are hashes already; the rotations keep equal ones from cancelling out.
+        for (rotation, part) in (1..).zip([self.fingerprint, keys[0], keys[1]]) {
+            for (byte, other) in version.iter_mut().zip(part) {
+                *byte = byte.rotate_left(rotation) ^ other;
+            }
         }
         version
     }

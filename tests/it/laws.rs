@@ -243,6 +243,25 @@ fn laws() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
+#[test]
+fn an_address_becomes_a_key_when_the_neighbour_that_shared_it_is_gone() {
+    let item = |guid: Option<&str>, story: usize| Item {
+        guid: guid.map(str::to_owned),
+        url: Some("http://odd.example/3".to_owned()),
+        title: "One title of the odd ones".to_owned(),
+        text: words(story),
+        age: 0,
+    };
+    let alone = vec![item(Some("tag:odd.example,2026:2"), 2)];
+    let both = vec![alone[0].clone(), item(None, 0)];
+    let mut world = World::new();
+    assert_eq!(world.poll(0, 0, &both), 2);
+    assert_eq!(world.poll(0, 1, &alone), 1, "the address is learnt although no word changed");
+    assert_eq!(world.poll(0, 2, &alone), 0);
+    world.last.clear();
+    assert_eq!(world.poll(0, 3, &alone), 0);
+}
+
 proptest! {
     #![proptest_config(laws())]
 
