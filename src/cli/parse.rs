@@ -14,11 +14,11 @@ use crate::clock;
 use crate::daemon::mill;
 use crate::daemon::settings::{Fault, Settings};
 use crate::fetch::Request;
-use crate::fetch::answer::{Fetched, Validators};
+use crate::fetch::answer::Fetched;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
 use crate::model::document::{Parsed, RawHtml};
-use crate::model::source::{Location, Scope};
+use crate::model::source::{Location, Scope, Validators};
 use crate::parse;
 
 /// A document and what is known about it.
@@ -86,14 +86,10 @@ async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
         settings.check("").map_err(|problems| settings.told(&problems))
     }?;
     let fetcher = mill::fetcher(&config)?;
-    let request = Request {
-        location: Location::Http(url),
-        moved: None,
-        validators: Validators::default(),
-        credentials: None,
-        headers: Vec::new(),
-    };
-    match fetcher.fetch(&request).await {
+    let (location, validators) = (Location::Http(url), Validators::default());
+    let request =
+        Request { location: &location, moved: None, validators: &validators, credentials: None, headers: &[] };
+    match fetcher.fetch(request).await {
         Fetched::Fresh(document) => {
             Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
         }

@@ -20,6 +20,7 @@ pub use problem::Problem;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -45,7 +46,7 @@ pub struct Config {
     pub store: StoreSettings,
     pub poll: PollSettings,
     /// In the order of the file.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.
     pub topics: Vec<Topic>,
     /// What is allowed but probably not meant.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -46,7 +47,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
     variables(around, &mut problems);
 
     check::check(&declared, &topics, &server, &poll, &mut problems);
-    let sources: Vec<Source> = declared.into_iter().map(|declared| declared.source).collect();
+    let sources: Vec<Arc<Source>> = declared.into_iter().map(|declared| Arc::new(declared.source)).collect();
     for key in sources.iter().flat_map(|source| &source.topics) {
         if !topics.iter().any(|topic| topic.value.key == *key) {
             let topic = Topic { key: key.clone(), title: None, matches: None, per_source: None, max_age: None };

@@ -1,11 +1,12 @@
 //! Store, committer, poller and republisher, started in this order and stopped in the reverse one.
 
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -28,6 +29,8 @@ use crate::store::sled::SledEngine;
 
 /// Store jobs of readers at once. More would only wait for the same disk.
 const READERS: usize = 4;
+/// Connections to one host that are kept for its next request.
+const IDLE_PER_HOST: usize = 2;
 /// How long the end may take. A poll that is being committed is far quicker.
 const LAST_COMMITS: Duration = Duration::from_secs(4);
 
@@ -83,7 +86,8 @@ impl Mill {
         let (wishes, wished) = mpsc::channel(16);
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone()));
+        let polls = poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone());
+        tasks.spawn(on_own_thread("poller", polls)?);
         tasks.spawn(republish::run(Arc::clone(&marks), door.clone(), Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,
@@ -113,7 +117,7 @@ impl Mill {
         let named = named(&config);
         let scopes = self.handle.run(move |store| store.scopes(&named)).await?;
         self.polling.book.follow(&config.sources, &scopes, &self.store)?;
-        *self.polling.fetcher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fetcher);
+        self.polling.replace_fetcher(fetcher);
         let base = base(&config, self.address)?;
         let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
         // First the catalogue: what the committer marks as changed is rendered by it.
@@ -170,9 +174,14 @@ fn base(config: &Config, address: SocketAddr) -> anyhow::Result<Url> {
 
 /// A fetcher as the configuration wants it.
 pub fn fetcher(config: &Config) -> anyhow::Result<Fetcher> {
+    Fetcher::new(fetching(config)).context("requests cannot be set up")
+}
+
+/// How the configuration wants requests to be made.
+pub fn fetching(config: &Config) -> fetch::Settings {
     let poll = &config.poll;
     let hosts = poll.hosts.iter().map(|(host, pace)| (host.clone(), (pace.per_host, pace.host_delay)));
-    let settings = fetch::Settings {
+    fetch::Settings {
         user_agent: fetch::user_agent(poll.contact.as_deref()),
         connect_timeout: poll.connect_timeout,
         timeout: poll.timeout,
@@ -182,8 +191,25 @@ pub fn fetcher(config: &Config) -> anyhow::Result<Fetcher> {
         per_host: poll.per_host,
         host_delay: poll.host_delay,
         hosts: hosts.collect(),
-    };
-    Fetcher::new(settings).context("requests cannot be set up")
+        idle_per_host: IDLE_PER_HOST,
+    }
+}
+
+/// Runs a loop on a thread of its own, with a runtime of its own: polling is one long conversation between many sockets and one
+/// timer, which no lock and no other thread's work should hold up. Gives what waits for its end.
+fn on_own_thread(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        runtime.block_on(work);
+        // A lookup of a name cannot be interrupted; nobody waits for it.
+        runtime.shutdown_background();
+        let _ = ended.send(());
+    })?;
+    Ok(async move { drop(end.await) })
 }
 
 fn start_committer(

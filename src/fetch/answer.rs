@@ -5,15 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::model::Timestamp;
-
-/// What to send back with the next request (RFC 9110 §13), byte for byte as it was received.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Validators {
-    /// The final address that they came from. They are never sent to another one.
-    pub url: Option<Url>,
-    pub etag: Option<Vec<u8>>,
-    pub last_modified: Option<Vec<u8>>,
-}
+use crate::model::source::Validators;
 
 /// What the answer's caching headers say about the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,9 @@ use std::path::Path;
 use reqwest::Response;
 use url::Url;
 
-use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched, Hints, Validators};
+use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched, Hints};
 use crate::fetch::{failure, guard};
+use crate::model::source::Validators;
 
 /// Reads a body whose inflated size stays within the limit. A compression bomb costs no more memory than the limit.
 pub(super) async fn read(mut response: Response, limit: u64) -> Result<Vec<u8>, FetchFailure> {

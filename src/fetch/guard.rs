@@ -114,8 +114,7 @@ fn client(settings: &Settings, lookup: &Arc<Lookup>, admission: Admission) -> Re
             .referer(false)
             .no_proxy()
             .connect_timeout(settings.connect_timeout)
-            // Polls of one host are minutes apart; a few connections serve redirects and bursts.
-            .pool_max_idle_per_host(2)
+            .pool_max_idle_per_host(settings.idle_per_host)
             .pool_idle_timeout(Duration::from_secs(15))
             .tcp_nodelay(true)
             .dns_resolver(GuardedResolver { lookup: Arc::clone(lookup), admission })

@@ -5,7 +5,8 @@ use std::time::Duration;
 use reqwest::header::{AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, LAST_MODIFIED, RETRY_AFTER};
 use url::Url;
 
-use crate::fetch::answer::{Hints, RetryAfter, Validators};
+use crate::fetch::answer::{Hints, RetryAfter};
+use crate::model::source::Validators;
 
 /// Longest that a header can ask for. More is a mistake, and arithmetic stays safe.
 const LONGEST: u64 = 366 * 24 * 3600;

@@ -19,10 +19,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::fetch::answer::{FailureKind, FetchFailure, Fetched, Validators};
+use crate::fetch::answer::{FailureKind, FetchFailure, Fetched};
 use crate::fetch::guard::{Admission, Clients};
 use crate::fetch::pacing::Pacer;
-use crate::model::source::{Credentials, Location, Secret};
+use crate::model::source::{Credentials, Location, Secret, Validators};
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -40,17 +40,20 @@ pub struct Settings {
     pub host_delay: Duration,
     /// Exceptions by host name.
     pub hosts: BTreeMap<String, (usize, Duration)>,
+    /// Connections to one host that are kept for its next request. Polls of one host are minutes apart: a few serve redirects
+    /// and bursts.
+    pub idle_per_host: usize,
 }
 
 /// What to fetch.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub location: Location,
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub location: &'a Location,
     /// Where a permanent redirect led earlier.
-    pub moved: Option<Url>,
-    pub validators: Validators,
-    pub credentials: Option<Credentials>,
-    pub headers: Vec<(String, Secret)>,
+    pub moved: Option<&'a Url>,
+    pub validators: &'a Validators,
+    pub credentials: Option<&'a Credentials>,
+    pub headers: &'a [(String, Secret)],
 }
 
 /// Name, version, a page about the program, and whom to turn to.
@@ -77,9 +80,9 @@ impl Fetcher {
     }
 
     /// Fetches once, following redirects. Never takes longer than the timeout, waiting for its turn aside.
-    pub async fn fetch(&self, request: &Request) -> Fetched {
-        match &request.location {
-            Location::File(path) => body::file(path, &request.validators, self.settings.body_limit).await,
+    pub async fn fetch(&self, request: Request<'_>) -> Fetched {
+        match request.location {
+            Location::File(path) => body::file(path, request.validators, self.settings.body_limit).await,
             Location::Http(url) => request::follow(self, request, url).await.unwrap_or_else(Fetched::Failed),
         }
     }

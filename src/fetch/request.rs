@@ -9,9 +9,10 @@ use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched, Validators};
+use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched};
 use crate::fetch::guard::{self, Admission, Unresolved};
 use crate::fetch::{Fetcher, Request, body, failure, headers};
+use crate::model::source::Validators;
 
 /// Most redirects that are followed.
 const HOPS: usize = 10;
@@ -21,9 +22,9 @@ const ACCEPTED: &str = "application/atom+xml, application/rss+xml, application/f
                         application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1";
 
 /// Follows redirects to an answer.
-pub(super) async fn follow(fetcher: &Fetcher, request: &Request, typed: &Url) -> Result<Fetched, FetchFailure> {
+pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url) -> Result<Fetched, FetchFailure> {
     let admission = fetcher.admission(typed).await?;
-    let mut url = request.moved.as_ref().unwrap_or(typed).clone();
+    let mut url = request.moved.unwrap_or(typed).clone();
     let mut visited = Vec::new();
     // As long as every redirect was permanent, the last one tells the new address.
     let mut moved = None;
@@ -72,16 +73,16 @@ fn ended(result: Result<Fetched, FetchFailure>) -> Hop {
 
 async fn hop(
     fetcher: &Fetcher,
-    request: &Request,
+    request: Request<'_>,
     typed: &Url,
     url: &Url,
     admission: Admission,
     moved: Option<&Url>,
 ) -> Hop {
     let client = fetcher.clients.client(admission);
-    let validators = Some(&request.validators).filter(|validators| validators.url.as_ref() == Some(url));
+    let validators = Some(request.validators).filter(|validators| validators.url.as_ref() == Some(url));
     let mut asked = client.get(url.clone()).headers(request_headers(request, typed, url, validators));
-    if let Some(credentials) = request.credentials.as_ref().filter(|_| is_same_origin(typed, url)) {
+    if let Some(credentials) = request.credentials.filter(|_| is_same_origin(typed, url)) {
         asked = asked.basic_auth(&credentials.username, Some(credentials.password.reveal()));
     }
     let response = match asked.send().await {
@@ -98,7 +99,7 @@ async fn hop(
     ended(answer(fetcher, response, url, validators, moved.cloned()).await)
 }
 
-fn request_headers(request: &Request, typed: &Url, url: &Url, validators: Option<&Validators>) -> HeaderMap {
+fn request_headers(request: Request<'_>, typed: &Url, url: &Url, validators: Option<&Validators>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     let mut put = |name: HeaderName, value: &[u8], is_secret: bool| {
@@ -114,7 +115,7 @@ fn request_headers(request: &Request, typed: &Url, url: &Url, validators: Option
         put(IF_MODIFIED_SINCE, last_modified, false);
     }
     if is_same_origin(typed, url) {
-        for (name, value) in &request.headers {
+        for (name, value) in request.headers {
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 put(name, value.reveal().as_bytes(), true);
             }

@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
 use url::Url;
 
-use crate::fetch::answer::{FailureKind, Fetched, Validators};
+use crate::fetch::answer::{FailureKind, Fetched};
 use crate::fetch::{Fetcher, Request, Settings};
-use crate::model::source::{Credentials, Location, Secret};
+use crate::model::source::{Credentials, Location, Secret, Validators};
 
 fn settings(allowed: &[&str]) -> Settings {
     Settings {
@@ -25,6 +25,7 @@ fn settings(allowed: &[&str]) -> Settings {
         per_host: 16,
         host_delay: Duration::ZERO,
         hosts: BTreeMap::new(),
+        idle_per_host: 2,
     }
 }
 
@@ -32,8 +33,29 @@ fn fetcher() -> Fetcher {
     Fetcher::new(settings(&["127.0.0.0/8"])).unwrap()
 }
 
-fn request(url: &str) -> Request {
-    Request {
+/// What a request lends.
+struct Asked {
+    location: Location,
+    moved: Option<Url>,
+    validators: Validators,
+    credentials: Option<Credentials>,
+    headers: Vec<(String, Secret)>,
+}
+
+impl Asked {
+    fn lent(&self) -> Request<'_> {
+        Request {
+            location: &self.location,
+            moved: self.moved.as_ref(),
+            validators: &self.validators,
+            credentials: self.credentials.as_ref(),
+            headers: &self.headers,
+        }
+    }
+}
+
+fn request(url: &str) -> Asked {
+    Asked {
         location: Location::Http(Url::parse(url).unwrap()),
         moved: None,
         validators: Validators::default(),
@@ -92,12 +114,12 @@ async fn validators_come_back_byte_for_byte() {
         .await;
         let fetcher = fetcher();
         let mut request = request(&format!("http://{address}/feed"));
-        let Fetched::Fresh(document) = fetcher.fetch(&request).await else { panic!("{etag}") };
+        let Fetched::Fresh(document) = fetcher.fetch(request.lent()).await else { panic!("{etag}") };
         assert_eq!(document.validators.etag.as_deref(), Some(etag.as_bytes()));
         let first = asked.recv().await.unwrap();
         assert!(!first.contains("if-none-match") && !first.contains("if-modified-since"), "{first}");
         request.validators = document.validators;
-        fetcher.fetch(&request).await;
+        fetcher.fetch(request.lent()).await;
         let second = asked.recv().await.unwrap();
         assert!(
             second.contains(&format!("if-none-match: {}", etag.to_lowercase()))
@@ -114,13 +136,13 @@ async fn a_304_keeps_what_it_does_not_replace_and_is_refused_where_nothing_was_a
     })
     .await;
     let mut request = request(&format!("http://{address}/feed"));
-    assert_eq!(kind(&fetcher().fetch(&request).await), FailureKind::Status(304));
+    assert_eq!(kind(&fetcher().fetch(request.lent()).await), FailureKind::Status(304));
     request.validators = Validators {
         url: Url::parse(&format!("http://{address}/feed")).ok(),
         etag: Some(b"\"old\"".to_vec()),
         last_modified: Some(b"then".to_vec()),
     };
-    let Fetched::NotModified { validators, hints, .. } = fetcher().fetch(&request).await else { panic!() };
+    let Fetched::NotModified { validators, hints, .. } = fetcher().fetch(request.lent()).await else { panic!() };
     assert_eq!((validators.etag.unwrap(), validators.last_modified.unwrap()), (b"\"new\"".to_vec(), b"then".to_vec()));
     assert_eq!(hints.max_age, Some(Duration::from_secs(60)));
 }
@@ -138,11 +160,11 @@ async fn private_addresses_are_reached_only_where_the_file_admits_them() {
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         format!("http://0:{port}/"),
     ] {
-        assert_eq!(kind(&strict.fetch(&request(&url)).await), FailureKind::Refused, "{url}");
+        assert_eq!(kind(&strict.fetch(request(&url).lent()).await), FailureKind::Refused, "{url}");
     }
     let open = fetcher();
     for url in [format!("http://127.0.0.1:{port}/"), format!("http://localhost:{port}/")] {
-        assert!(matches!(open.fetch(&request(&url)).await, Fetched::Fresh(_)), "{url}");
+        assert!(matches!(open.fetch(request(&url).lent()).await, Fetched::Fresh(_)), "{url}");
     }
 }
 
@@ -155,10 +177,10 @@ async fn a_redirect_stays_within_the_network_that_admitted_the_source() {
     })
     .await;
     let fetcher = Fetcher::new(settings(&["127.0.0.1/32", "127.0.0.2/32"])).unwrap();
-    assert_eq!(kind(&fetcher.fetch(&request(&format!("http://{outer}/address"))).await), FailureKind::Refused);
-    assert_eq!(kind(&fetcher.fetch(&request(&format!("http://{outer}/file"))).await), FailureKind::Redirect);
+    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/address")).lent()).await), FailureKind::Refused);
+    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/file")).lent()).await), FailureKind::Redirect);
     let wide = Fetcher::new(settings(&["127.0.0.0/8"])).unwrap();
-    assert!(matches!(wide.fetch(&request(&format!("http://{outer}/address"))).await, Fetched::Fresh(_)));
+    assert!(matches!(wide.fetch(request(&format!("http://{outer}/address")).lent()).await, Fetched::Fresh(_)));
 }
 
 #[tokio::test]
@@ -171,7 +193,7 @@ async fn credentials_and_headers_never_leave_their_origin() {
     let mut request = request(&format!("http://{own}/feed?token=1"));
     request.credentials = Some(Credentials { username: "u".to_owned(), password: Secret::new("p".to_owned()) });
     request.headers = vec![("x-key".to_owned(), Secret::new("k".to_owned()))];
-    assert!(matches!(fetcher().fetch(&request).await, Fetched::Fresh(_)));
+    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::Fresh(_)));
     let first = asked.recv().await.unwrap();
     assert!(first.contains("authorization: basic dtpw") && first.contains("x-key: k"), "{first}");
     let second = elsewhere.recv().await.unwrap();
@@ -191,7 +213,7 @@ async fn only_the_leading_permanent_redirects_are_a_move() {
     })
     .await;
     for (from, expected) in [("/a", Some("/c")), ("/b", Some("/c")), ("/c", None), ("/d", Some("/e")), ("/e", None)] {
-        let Fetched::Fresh(document) = fetcher().fetch(&request(&format!("http://{address}{from}"))).await else {
+        let Fetched::Fresh(document) = fetcher().fetch(request(&format!("http://{address}{from}")).lent()).await else {
             panic!("{from}")
         };
         assert_eq!(document.moved.as_ref().map(Url::path), expected, "{from}");
@@ -221,10 +243,14 @@ async fn broken_answers_are_told_apart() {
         ("/lost", FailureKind::Redirect),
         ("/missing", FailureKind::Status(404)),
     ] {
-        assert_eq!(kind(&fetcher().fetch(&request(&format!("http://{address}{path}"))).await), expected, "{path}");
+        assert_eq!(
+            kind(&fetcher().fetch(request(&format!("http://{address}{path}")).lent()).await),
+            expected,
+            "{path}"
+        );
     }
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(kind(&fetcher().fetch(&request(&format!("http://{free}/"))).await), FailureKind::Connect);
+    assert_eq!(kind(&fetcher().fetch(request(&format!("http://{free}/")).lent()).await), FailureKind::Connect);
 }
 
 /// Fetches that wait for each other end only if they are under way at once.
@@ -248,7 +274,7 @@ async fn fetches_overlap() {
     let mut fetches = tokio::task::JoinSet::new();
     for number in 0..8 {
         let fetcher = Arc::clone(&fetcher);
-        fetches.spawn(async move { fetcher.fetch(&request(&format!("http://{address}/{number}"))).await });
+        fetches.spawn(async move { fetcher.fetch(request(&format!("http://{address}/{number}")).lent()).await });
     }
     while let Some(fetched) = fetches.join_next().await {
         assert!(matches!(fetched.unwrap(), Fetched::Fresh(_)));
@@ -262,11 +288,11 @@ async fn a_file_is_read_and_unchanged_it_is_not_read_again() {
     std::fs::write(&path, "<rss/>").unwrap();
     let mut request = request("http://unused.example/");
     request.location = Location::File(path.clone());
-    let Fetched::Fresh(document) = fetcher().fetch(&request).await else { panic!() };
+    let Fetched::Fresh(document) = fetcher().fetch(request.lent()).await else { panic!() };
     request.validators = document.validators;
-    assert!(matches!(fetcher().fetch(&request).await, Fetched::NotModified { .. }));
+    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::NotModified { .. }));
     std::fs::write(&path, "<rss></rss>").unwrap();
-    assert!(matches!(fetcher().fetch(&request).await, Fetched::Fresh(_)));
+    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::Fresh(_)));
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(kind(&fetcher().fetch(&request).await), FailureKind::File);
+    assert_eq!(kind(&fetcher().fetch(request.lent()).await), FailureKind::File);
 }

@@ -6,7 +6,7 @@ use crate::merge::agree::{self, Agreement};
 use crate::merge::canonical;
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Ground, Key, KeyKind, PublicId, Seq, Sighting, TextHash};
+use crate::model::entry::{Entry, Ground, Key, KeyKind, PublicId, Seq, Sighting, TextName};
 use crate::model::source::{Grounds, Scope};
 
 /// Most keys that one sighting keeps. A live blog has another text at every poll; the oldest fingerprints go first.
@@ -36,8 +36,6 @@ pub struct Likeness {
 pub struct Known {
     pub entries: HashMap<Seq, Entry>,
     pub by_key: HashMap<Key, Vec<Seq>>,
-    /// Public ids of the observations that are taken already.
-    pub taken: HashSet<PublicId>,
     /// Proposals by own key; empty while nothing proposes any.
     pub alike: HashMap<Key, Vec<Likeness>>,
 }
@@ -45,9 +43,11 @@ pub struct Known {
 /// Facts that are asked for only when they decide.
 pub struct Facts<'a> {
     /// The visible text of a stored sighting.
-    pub text: &'a dyn Fn(TextHash) -> Option<String>,
+    pub text: &'a dyn Fn(TextName) -> Option<String>,
     /// The grounds that a source admits.
     pub grounds: &'a dyn Fn(&Scope) -> Grounds,
+    /// Whether a stored entry has a public id already.
+    pub is_taken: &'a dyn Fn(PublicId) -> bool,
 }
 
 /// One entry after the change, and which of its sightings brought it.
@@ -85,15 +85,19 @@ pub fn decide(
     seen.reverse();
     seen.sort_by_key(|one| sort_at(one, arrival));
     let mut changes = Vec::new();
+    let mut given = HashSet::new();
     for one in seen {
         let change = match choose(arrival, &one, &known, facts) {
             Choice::Update(seq, index) => update(arrival, &one, &known.entries[&seq], index),
             Choice::Join(seq, join) => Some(joined(arrival, &one, &known.entries[&seq], join, next)),
-            Choice::New => Some(new(arrival, &one, &known.taken, next)),
+            Choice::New => {
+                let is_taken = |id: &PublicId| given.contains(id) || (facts.is_taken)(*id);
+                Some(new(arrival, &one, is_taken, next))
+            }
         };
         let Some(change) = change else { continue };
-        known.taken.insert(change.entry.id);
-        known.taken.insert(change.entry.sightings[change.sighting].id);
+        given.insert(change.entry.id);
+        given.insert(change.entry.sightings[change.sighting].id);
         for key in &change.new_keys {
             known.by_key.entry(*key).or_default().push(change.entry.seq);
         }
@@ -262,7 +266,7 @@ fn sighting(arrival: &Arrival, one: &Identified, seq: Seq, id: PublicId, join: J
         categories: observation.categories.clone(),
         enclosures: observation.enclosures.clone(),
         language: observation.language.clone(),
-        text: one.text_hash,
+        text: one.digest.map(|digest| TextName::new(seq, digest)),
         ground: join.ground,
         score: join.score,
         evidence: join.evidence,
@@ -278,10 +282,10 @@ fn take(next: &mut Seq) -> Seq {
     taken
 }
 
-fn new(arrival: &Arrival, one: &Identified, taken: &HashSet<PublicId>, next: &mut Seq) -> Change {
+fn new(arrival: &Arrival, one: &Identified, is_taken: impl Fn(&PublicId) -> bool, next: &mut Seq) -> Change {
     let alone = *one.ids.last().expect("identify gives at least one id");
     let seq = take(next);
-    let free = one.ids.iter().find(|id| !taken.contains(id)).copied();
+    let free = one.ids.iter().find(|id| !is_taken(id)).copied();
     // All taken: the same source once had an entry of this name that was parted from it or whose name moved on.
     let id = free.unwrap_or_else(|| numbered(alone, seq));
     let join = Join { ground: Ground::First, score: 1.0, evidence: String::new() };
@@ -327,7 +331,7 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     sighting.language.clone_from(&observation.language);
     // The first date that was claimed stays: publishers bump it with every edit.
     sighting.published = sighting.published.or(observation.published);
-    sighting.text = one.text_hash;
+    sighting.text = one.digest.map(|digest| TextName::new(sighting.seq, digest));
     sighting.fingerprint = one.fingerprint;
     sighting.reading = one.reading;
     sighting.keys.extend(&new_keys);

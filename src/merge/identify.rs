@@ -2,13 +2,14 @@
 //!
 //! What counts as a key depends on the whole document: a guid or an address that several entries share names none of them.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
 use crate::merge::canonical;
-use crate::model::document::Observation;
-use crate::model::entry::{Key, KeyKind, PublicId, TextHash, Texts};
+use crate::model::document::{Observation, RawHtml};
+use crate::model::entry::{Key, KeyKind, PublicId, TextDigest, Texts};
 use crate::model::source::Scope;
 use crate::text;
 
@@ -39,8 +40,8 @@ pub struct Identified {
     pub reading: [u8; 16],
     /// The visible text of its content, or of its summary when that is longer.
     pub text: String,
-    /// Names the raw fragments; `None` without any.
-    pub text_hash: Option<TextHash>,
+    /// Of the raw fragments; `None` without any.
+    pub digest: Option<TextDigest>,
 }
 
 impl Identified {
@@ -63,7 +64,15 @@ impl Identified {
         version
     }
 
-    /// The raw fragments, to be stored under [`Identified::text_hash`].
+    pub fn summary(&self) -> Option<&str> {
+        self.observation.summary.as_ref().map(|html| html.0.as_str())
+    }
+
+    pub fn content(&self) -> Option<&str> {
+        self.observation.content.as_ref().map(|html| html.0.as_str())
+    }
+
+    /// The raw fragments, as they are stored.
     pub fn texts(&self) -> Texts {
         Texts { summary: self.observation.summary.clone(), content: self.observation.content.clone() }
     }
@@ -74,91 +83,149 @@ impl Identified {
 /// `site` is the source's own page: an address equal to it is no key.
 pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation>) -> Vec<Identified> {
     let site = site.map(canonical::canonical);
-    let mut guids: HashMap<String, usize> = HashMap::new();
-    let mut addresses: HashMap<String, usize> = HashMap::new();
-    for observation in &observations {
-        if let Some(guid) = &observation.guid {
-            *guids.entry(guid.value.clone()).or_default() += 1;
-        }
-        if let Some(url) = &observation.url {
-            *addresses.entry(canonical::canonical(url)).or_default() += 1;
-        }
-    }
-    let mut met = std::collections::HashSet::new();
-    observations
-        .into_iter()
-        .map(|observation| {
-            let address = observation
-                .url
-                .as_ref()
-                .filter(|url| !canonical::is_front_page(url))
-                .map(|url| (canonical::canonical(url), url))
-                .filter(|(address, _)| addresses.get(address) == Some(&1) && Some(address) != site.as_ref())
-                .map(|(address, url)| Address {
-                    fragment: canonical::telling_fragment(url).map(str::to_owned),
-                    address,
-                });
-            let repeated = observation.guid.as_ref().is_some_and(|guid| guids.get(&guid.value) != Some(&1));
-            one(scope, observation, address.as_ref(), repeated)
+    let addresses: Vec<Option<String>> =
+        observations.iter().map(|observation| observation.url.as_ref().map(canonical::canonical)).collect();
+    let repeats = Repeats::count(&observations, &addresses);
+    let of_document: Vec<(Address, bool)> = observations
+        .iter()
+        .zip(&addresses)
+        .map(|(observation, canonical)| {
+            let names_one = canonical.as_ref().is_some_and(|canonical| {
+                repeats.address(canonical) == 1
+                    && site.as_ref() != Some(canonical)
+                    && !observation.url.as_ref().is_some_and(canonical::is_front_page)
+            });
+            let fragment = observation.url.as_ref().filter(|_| names_one).and_then(canonical::telling_fragment);
+            let repeated = observation.guid.as_ref().is_some_and(|guid| repeats.guid(&guid.value) > 1);
+            let canonical = canonical.clone().unwrap_or_default();
+            (Address { canonical, names_one, fragment: fragment.map(str::to_owned) }, repeated)
         })
+        .collect();
+    let mut met = HashSet::new();
+    let all = observations.into_iter().zip(of_document);
+    all.map(|(observation, (address, repeated))| one(scope, observation, &address, repeated))
         .filter(|seen| met.insert(seen.own))
         .collect()
 }
 
-/// An address that names one entry.
+/// How often each guid and each canonical address stands in a document.
+struct Repeats<'a> {
+    guids: HashMap<&'a str, usize>,
+    addresses: HashMap<&'a str, usize>,
+}
+
+impl<'a> Repeats<'a> {
+    fn count(observations: &'a [Observation], addresses: &'a [Option<String>]) -> Self {
+        let mut repeats = Self { guids: HashMap::new(), addresses: HashMap::new() };
+        for guid in observations.iter().filter_map(|observation| observation.guid.as_ref()) {
+            *repeats.guids.entry(&guid.value).or_default() += 1;
+        }
+        for address in addresses.iter().flatten() {
+            *repeats.addresses.entry(address).or_default() += 1;
+        }
+        repeats
+    }
+
+    fn guid(&self, guid: &str) -> usize {
+        self.guids.get(guid).copied().unwrap_or_default()
+    }
+
+    fn address(&self, canonical: &str) -> usize {
+        self.addresses.get(canonical).copied().unwrap_or_default()
+    }
+}
+
+/// An observation's address, within its document.
 struct Address {
-    address: String,
+    /// Empty without an address.
+    canonical: String,
+    /// Whether it names this observation and no other one.
+    names_one: bool,
     fragment: Option<String>,
 }
 
-fn one(scope: &Scope, observation: Observation, address: Option<&Address>, guid_repeats: bool) -> Identified {
-    let texts: Vec<String> =
-        [&observation.summary, &observation.content].into_iter().flatten().map(|html| text::visible(&html.0)).collect();
-    let shown = texts.iter().max_by_key(|text| text.len()).cloned().unwrap_or_default();
-    // An address that several entries share still tells entries of the same words apart.
-    let any_address = observation.url.as_ref().map(canonical::canonical).unwrap_or_default();
+fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats: bool) -> Identified {
+    let [summary, content] =
+        [&observation.summary, &observation.content].map(|html| html.as_ref().map(|html| text::visible(&html.0)));
+    let joined = match (&summary, &content) {
+        (Some(summary), Some(content)) => Cow::Owned(format!("{summary}\n{content}")),
+        (Some(text), None) | (None, Some(text)) => Cow::Borrowed(text.as_str()),
+        (None, None) => Cow::Borrowed(""),
+    };
     let title = observation.title.as_deref().unwrap_or_default();
-    let whole = [title, &texts.join("\n"), &enclosures(&observation), &any_address].join("\n");
-    let place = address.map(|it| format!("{}#{}", it.address, it.fragment.as_deref().unwrap_or_default()));
+    // An address that several entries share still tells entries of the same words apart.
+    let whole = || [title, &joined, &enclosures(&observation), &address.canonical].join("\n");
+    let named = Some(address).filter(|address| address.names_one);
+    let place = named.map(|it| format!("{}#{}", it.canonical, it.fragment.as_deref().unwrap_or_default()));
 
     let guid = observation.guid.as_ref().map(|guid| guid.value.as_str());
     let is_global =
         observation.guid.as_ref().is_some_and(|guid| is_global(&guid.value, guid.is_permalink)) && !guid_repeats;
     // The ladder of what a source calls an entry. A repeated guid counts together with what tells its bearers apart.
+    let telling;
     let name: Vec<&str> = match (guid, &place) {
         (Some(guid), _) if is_global => vec!["global", guid],
         (Some(guid), _) if !guid_repeats => vec!["guid", scope.as_str(), guid],
         (Some(guid), Some(place)) => vec!["guid and address", scope.as_str(), guid, place],
-        (Some(guid), None) => vec!["guid and text", scope.as_str(), guid, &whole],
+        (Some(guid), None) => {
+            telling = whole();
+            vec!["guid and text", scope.as_str(), guid, &telling]
+        }
         (None, Some(place)) => vec!["address", scope.as_str(), place],
-        (None, None) => vec!["text", scope.as_str(), &whole],
+        (None, None) => {
+            telling = whole();
+            vec!["text", scope.as_str(), &telling]
+        }
     };
-    let own = Key { kind: KeyKind::Guid, hash: hash(&name) };
-    let url = address.map(|it| Key { kind: KeyKind::Url, hash: hash(&["url", &it.address]) });
-    let content = content_hash(&shown).map(|hash| Key { kind: KeyKind::Content, hash });
+    let home = if is_global { authority(guid.unwrap_or_default()) } else { Cow::Borrowed(scope.as_str()) };
+    let own = Key { kind: KeyKind::Guid, hash: near(&home, hash(&name)) };
+    let site = || observation.url.as_ref().and_then(canonical::site_host).unwrap_or_default();
+    let url = named.map(|it| Key { kind: KeyKind::Url, hash: near(site(), hash(&["url", &it.canonical])) });
 
     let mut ids = Vec::with_capacity(3);
     if is_global {
         ids.push(public_id(&name));
     }
-    if let Some(it) = address {
-        ids.push(public_id(&["url", &it.address]));
+    if let Some(it) = named {
+        ids.push(public_id(&["url", &it.canonical]));
     }
     let alone: Vec<&str> = ["alone", scope.as_str()].into_iter().chain(name.iter().copied()).collect();
     ids.push(public_id(&alone));
 
+    let reading = reading(&observation, &joined);
+    let fingerprint = fingerprint(&observation, &reading, &address.canonical);
+    let text = [summary, content].into_iter().flatten().max_by_key(String::len).unwrap_or_default();
     Identified {
-        fingerprint: fingerprint(&observation, &texts),
-        reading: reading(&observation, &texts),
-        text_hash: text_hash(&own, &observation),
+        content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
+        digest: digest(&own, &observation),
+        fingerprint,
+        reading,
         own,
         url,
-        content,
         is_global,
         ids,
-        text: shown,
+        text,
         observation,
     }
+}
+
+/// A hash that sorts beside those of the same home: a document's keys lie together on the disk, and writing or looking them up
+/// touches a page or two. Twelve bytes tell the keys of one home apart.
+fn near(home: &str, mut hash: [u8; 16]) -> [u8; 16] {
+    let home = blake3::hash(home.as_bytes());
+    hash[..4].copy_from_slice(&home.as_bytes()[..4]);
+    hash
+}
+
+/// Who gave a global guid out: the host of an address, what stands before the name of a tag: (RFC 4151); a urn:uuid has nobody.
+fn authority(guid: &str) -> Cow<'_, str> {
+    if let Ok(url) = Url::parse(guid)
+        && let Some(host) = canonical::site_host(&url)
+    {
+        return Cow::Owned(host.to_owned());
+    }
+    let tag = guid.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tag:"));
+    Cow::Borrowed(if tag { guid.split(':').nth(1).unwrap_or_default() } else { guid })
 }
 
 /// A guid counts across sources only where its form promises that nobody else uses it: tag: (RFC 4151), urn:uuid, or a permanent address.
@@ -180,10 +247,10 @@ fn enclosures(observation: &Observation) -> String {
     places.collect::<Vec<_>>().join("\n")
 }
 
-fn reading(observation: &Observation, texts: &[String]) -> [u8; 16] {
+fn reading(observation: &Observation, texts: &str) -> [u8; 16] {
     let title = observation.title.as_deref().unwrap_or_default();
-    if texts.iter().any(|text| !text.is_empty()) {
-        return hash(&["reading", title, &texts.join("\n")]);
+    if !texts.trim().is_empty() {
+        return hash(&["reading", title, texts]);
     }
     // A picture without words: there is nothing but the markup to tell a change by.
     let markup: Vec<&str> =
@@ -191,13 +258,13 @@ fn reading(observation: &Observation, texts: &[String]) -> [u8; 16] {
     hash(&["reading", title, &markup.join("\n")])
 }
 
-fn fingerprint(observation: &Observation, texts: &[String]) -> [u8; 16] {
+fn fingerprint(observation: &Observation, reading: &[u8; 16], address: &str) -> [u8; 16] {
     let list = |items: Vec<&str>| items.join("\n");
     hash(&[
         "fingerprint",
-        &String::from_utf8_lossy(&reading(observation, texts)),
-        &observation.guid.as_ref().map_or_else(String::new, |guid| guid.value.clone()),
-        &observation.url.as_ref().map_or_else(String::new, canonical::canonical),
+        &String::from_utf8_lossy(reading),
+        observation.guid.as_ref().map_or("", |guid| guid.value.as_str()),
+        address,
         &list(observation.authors.iter().map(|person| person.name.as_str()).collect()),
         &list(observation.categories.iter().map(String::as_str).collect()),
         &enclosures(observation),
@@ -208,28 +275,31 @@ fn fingerprint(observation: &Observation, texts: &[String]) -> [u8; 16] {
 }
 
 /// Every sighting has texts of its own, so that an edited one can be thrown away without asking who else holds it.
-fn text_hash(own: &Key, observation: &Observation) -> Option<TextHash> {
+fn digest(own: &Key, observation: &Observation) -> Option<TextDigest> {
     if observation.summary.is_none() && observation.content.is_none() {
         return None;
     }
-    let part =
-        |html: &Option<crate::model::document::RawHtml>| html.as_ref().map_or_else(String::new, |html| html.0.clone());
     let own = String::from_utf8_lossy(&own.hash);
-    Some(TextHash(hash(&["text", &own, &part(&observation.summary), &part(&observation.content)])))
+    let hash = hash(&["text", &own, raw(observation.summary.as_ref()), raw(observation.content.as_ref())]);
+    hash.first_chunk().copied().map(TextDigest)
+}
+
+fn raw(html: Option<&RawHtml>) -> &str {
+    html.map_or("", |html| html.0.as_str())
 }
 
 /// The fingerprint of a text's words, whatever stands between them; `None` for short texts.
 fn content_hash(shown: &str) -> Option<[u8; 16]> {
     let folded = text::fold(shown);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(ALGORITHM.as_bytes());
+    let mut words = String::with_capacity(folded.len() + 8);
+    words.push_str(ALGORITHM);
     let mut count = 0;
     for word in folded.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        hasher.update(word.as_bytes());
-        hasher.update(b" ");
+        words.push_str(word);
+        words.push(' ');
         count += 1;
     }
-    (count >= CONTENT_WORDS).then(|| cut(&hasher.finalize()))
+    (count >= CONTENT_WORDS).then(|| cut(&blake3::hash(words.as_bytes())))
 }
 
 /// A hash over parts that cannot run into each other.

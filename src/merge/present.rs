@@ -10,7 +10,7 @@ use crate::merge::canonical::site_host;
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Sighting, Texts};
 use crate::model::page::{Presented, Provenance};
-use crate::model::source::{Scope, SourceKey};
+use crate::model::source::{Grounds, Scope, SourceKey};
 
 /// The sources as they are declared now. Sightings of any other source are kept, but not shown.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,6 +28,7 @@ pub struct StandingSource {
     /// The page of the site, as the source's document names it.
     pub site: Option<Url>,
     pub priority: i32,
+    pub grounds: Grounds,
 }
 
 /// The sighting whose title, text and link are shown: of the highest priority, then one whose link lives on its source's own

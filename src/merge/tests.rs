@@ -10,7 +10,7 @@ use crate::merge::identify;
 use crate::merge::present::{self, Standing, StandingSource};
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Observation, RawHtml};
-use crate::model::entry::{Entry, Ground, Seq, TextHash};
+use crate::model::entry::{Entry, Ground, Seq, TextName};
 use crate::model::source::{Grounds, Scope, SourceKey};
 use crate::text;
 
@@ -43,7 +43,7 @@ fn scope(name: &str) -> Scope {
 #[derive(Default)]
 struct World {
     entries: HashMap<Seq, Entry>,
-    texts: HashMap<TextHash, String>,
+    texts: HashMap<TextName, String>,
     next: Seq,
     minute: i64,
     polled: HashMap<Scope, Timestamp>,
@@ -64,7 +64,6 @@ impl World {
         let all = identify::identify(&scope, Some(&site), document.to_vec());
         let mut known = Known { entries: self.entries.clone(), ..Known::default() };
         for entry in self.entries.values() {
-            known.taken.insert(entry.id);
             for key in entry.sightings.iter().flat_map(|sighting| &sighting.keys) {
                 known.by_key.entry(*key).or_default().push(entry.seq);
             }
@@ -81,6 +80,7 @@ impl World {
         let facts = Facts {
             text: &|hash| self.texts.get(&hash).cloned(),
             grounds: &|scope| self.grounds.get(scope).copied().unwrap_or_default(),
+            is_taken: &|id| self.entries.values().any(|entry| entry.id == id),
         };
         let mut next = Seq(self.next.0.max(1));
         let changes = decide::decide(&arrival, all, known, &facts, &mut next);
@@ -89,8 +89,8 @@ impl World {
         let mut told = Vec::new();
         for (change, one) in changes {
             told.push((change.kind, change.entry.sightings[change.sighting].ground));
-            if let Some(hash) = one.text_hash {
-                self.texts.insert(hash, text::visible(&one.text));
+            if let Some(name) = change.entry.sightings[change.sighting].text {
+                self.texts.insert(name, text::visible(&one.text));
             }
             self.entries.insert(change.entry.seq, change.entry);
         }
@@ -380,6 +380,7 @@ fn shown(sightings: &[(&str, i32, &str, Option<&str>)]) -> String {
                 address: None,
                 site: Url::parse(&format!("https://{source}.example/")).ok(),
                 priority: *priority,
+                grounds: Grounds::default(),
             },
         );
     }

@@ -48,9 +48,23 @@ pub struct Key {
     pub hash: [u8; 16],
 }
 
-/// Names the raw fragments of one version of one sighting.
+/// Names the raw fragments of one version of one sighting. Names sort by sighting, so that texts lie in the order of their arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TextHash(pub [u8; 16]);
+pub struct TextName(pub [u8; 16]);
+
+impl TextName {
+    /// `digest` tells the versions of one sighting apart.
+    pub fn new(sighting: Seq, digest: TextDigest) -> Self {
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&sighting.0.to_be_bytes());
+        name[8..].copy_from_slice(&digest.0);
+        Self(name)
+    }
+}
+
+/// Equal raw fragments under one own key have equal digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TextDigest(pub [u8; 8]);
 
 /// The raw fragments of one sighting, as its feed gave them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -103,7 +117,7 @@ pub struct Sighting {
     pub enclosures: Vec<Enclosure>,
     pub language: Option<String>,
     /// Where its raw fragments lie; `None` when the publisher sent neither summary nor content.
-    pub text: Option<TextHash>,
+    pub text: Option<TextName>,
     pub ground: Ground,
     /// Likeness from 0 to 1 where the ground measures one, else 1.
     pub score: f32,

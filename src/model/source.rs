@@ -144,6 +144,15 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+/// What to send back with the next request (RFC 9110 §13), byte for byte as it was received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Validators {
+    /// The final address that they came from. They are never sent to another one.
+    pub url: Option<Url>,
+    pub etag: Option<Vec<u8>>,
+    pub last_modified: Option<Vec<u8>>,
+}
+
 /// Which grounds may join a copy to an entry that exists. A join needs its ground on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grounds {

@@ -2,11 +2,12 @@
 //! gather what is known, decide, place, write.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Key, Placement, Seq, Sighting, TextHash};
+use crate::model::entry::{Entry, Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
 use crate::poll::prepare::Prepared;
@@ -42,15 +43,18 @@ pub fn absorb(
     let Prepared { arrival, seen, texts, hashes, mut state, .. } = prepared;
     let known = gather(store, &seen)?;
     let before: HashMap<Seq, Entry> = known.entries.clone();
-    let grounds = grounds(catalogue);
-    let facts =
-        Facts { text: &|hash| visible(store, hash), grounds: &|scope| grounds.get(scope).copied().unwrap_or_default() };
+    let facts = Facts {
+        text: &|hash| visible(store, hash),
+        grounds: &|scope| grounds(catalogue, scope),
+        // An id of which nothing can be learnt is not given a second time.
+        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
+    };
     let mut next = Seq(counters.next.max(1));
     let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
 
     let mut absorbed = Absorbed::default();
     let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
-    let mut texts: HashMap<TextHash, Vec<u8>> = texts.into_iter().collect();
+    let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
     let mut commit = Commit::default();
     for (change, one) in changes {
         count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
@@ -69,13 +73,13 @@ pub fn absorb(
         commit.counters = Some(*counters);
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
-    commit.sources = vec![(arrival.scope, state.clone())];
+    commit.sources = vec![(arrival.scope, Arc::new(state.clone()))];
     store.commit(&commit)?;
     absorbed.state = state;
     Ok(absorbed)
 }
 
-/// Every stored entry that shares a key with one of the observations, and which of their ids are taken.
+/// Every stored entry that shares a key with one of the observations.
 fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
     let mut known = Known::default();
     for one in seen {
@@ -92,22 +96,16 @@ fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
                 known.by_key.insert(key, sharing);
             }
         }
-        for id in &one.ids {
-            if store.entry_with_id(*id)?.is_some() {
-                known.taken.insert(*id);
-            }
-        }
     }
     Ok(known)
 }
 
-fn grounds(catalogue: &Catalogue) -> HashMap<Scope, Grounds> {
-    let sources = catalogue.config.sources.iter();
-    sources.filter_map(|source| Some((catalogue.scopes.get(&source.key)?.clone(), source.grounds))).collect()
+fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+    catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-fn visible(store: &Store, hash: TextHash) -> Option<String> {
+fn visible(store: &Store, hash: TextName) -> Option<String> {
     let texts = store.texts(hash).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)
@@ -133,21 +131,22 @@ fn write(
     change: &Change,
     before: Option<&Entry>,
     one: &Identified,
-    texts: &mut HashMap<TextHash, Vec<u8>>,
+    texts: &mut HashMap<TextDigest, Vec<u8>>,
 ) -> EntryWrite {
     let held = |key: &Key, but: usize| {
         let others = change.entry.sightings.iter().enumerate().filter(|(index, _)| *index != but);
         others.into_iter().any(|(_, sighting): (_, &Sighting)| sighting.keys.contains(key))
     };
     let old_text = before.and_then(|entry| entry.sightings.get(change.sighting)).and_then(|sighting| sighting.text);
-    let text = one.text_hash.filter(|hash| old_text != Some(*hash));
+    let new_text = change.entry.sightings[change.sighting].text;
+    let text = new_text.filter(|name| old_text != Some(*name)).zip(one.digest);
     EntryWrite {
         entry: change.entry.clone(),
         is_new: change.kind == ChangeKind::New,
         new_keys: change.new_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
         dropped_keys: change.dropped_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
-        text: text.and_then(|hash| Some((hash, texts.remove(&hash)?))),
-        dropped_text: old_text.filter(|hash| one.text_hash != Some(*hash)),
+        text: text.and_then(|(name, digest)| Some((name, texts.remove(&digest)?))),
+        dropped_text: old_text.filter(|name| new_text != Some(*name)),
         joins: Vec::new(),
     }
 }

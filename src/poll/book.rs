@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Timestamp;
-use crate::model::source::{Location, Scope, Source, SourceKey};
+use crate::model::source::{Location, Scope, Source, SourceKey, Validators};
 use crate::published::status::{Health, SourceStatus};
 use crate::schedule::{self, Due, Policy};
 use crate::select::catalogue::{Catalogue, Learnt, without_secrets};
@@ -16,7 +16,7 @@ use crate::store::source::SourceState;
 #[derive(Clone)]
 struct Slot {
     scope: Scope,
-    state: SourceState,
+    state: Arc<SourceState>,
     last_document: Arc<Vec<[u8; 16]>>,
     /// The state differs from what the store holds.
     is_dirty: bool,
@@ -25,9 +25,9 @@ struct Slot {
 
 /// What a poll starts from.
 pub struct Checkout {
-    pub source: Source,
+    pub source: Arc<Source>,
     pub scope: Scope,
-    pub state: SourceState,
+    pub state: Arc<SourceState>,
     pub last_document: Arc<Vec<[u8; 16]>>,
 }
 
@@ -46,7 +46,7 @@ impl Book {
     /// they belong to the source and not to the address.
     pub fn follow(
         &self,
-        sources: &[Source],
+        sources: &[Arc<Source>],
         scopes: &HashMap<SourceKey, Scope>,
         store: &Store,
     ) -> Result<(), StoreError> {
@@ -59,13 +59,13 @@ impl Book {
                 Some(slot) => slot,
                 None => Slot {
                     scope: scope.clone(),
-                    state: store.source(scope)?.unwrap_or_default(),
+                    state: Arc::new(store.source(scope)?.unwrap_or_default()),
                     last_document: Arc::new(store.last_document(scope)?),
                     is_dirty: false,
                     in_flight: false,
                 },
             };
-            at_address(&mut slot.state, &source.location);
+            at_address(Arc::make_mut(&mut slot.state), &source.location);
             kept.insert(source.key.clone(), slot);
         }
         *slots = kept;
@@ -85,28 +85,42 @@ impl Book {
     }
 
     /// Takes a source for a poll; `None` when it is being polled already.
-    pub fn check_out(&self, source: &Source) -> Option<Checkout> {
+    pub fn check_out(&self, source: &Arc<Source>) -> Option<Checkout> {
         let mut slots = self.lock();
         let slot = slots.get_mut(&source.key).filter(|slot| !slot.in_flight)?;
         slot.in_flight = true;
         Some(Checkout {
-            source: source.clone(),
+            source: Arc::clone(source),
             scope: slot.scope.clone(),
-            state: slot.state.clone(),
+            state: Arc::clone(&slot.state),
             last_document: Arc::clone(&slot.last_document),
         })
     }
 
     /// Brings a source back; `is_durable` when the state was committed with the poll.
-    pub fn check_in(&self, key: &SourceKey, state: SourceState, hashes: Option<Vec<[u8; 16]>>, is_durable: bool) {
+    pub fn check_in(&self, key: &SourceKey, state: SourceState, hashes: Option<Arc<Vec<[u8; 16]>>>, is_durable: bool) {
         if let Some(slot) = self.lock().get_mut(key) {
             // The address may have been edited while the poll was under way; then its facts are another address's.
             if slot.state.location == state.location {
-                slot.state = state;
+                slot.state = Arc::new(state);
                 slot.is_dirty = !is_durable;
             }
             if let Some(hashes) = hashes {
-                slot.last_document = Arc::new(hashes);
+                slot.last_document = hashes;
+            }
+            slot.in_flight = false;
+        }
+    }
+
+    /// Brings a source back whose document is as it was. `before` is what it was checked out with.
+    pub fn amend(&self, key: &SourceKey, before: Arc<SourceState>, change: impl FnOnce(&mut SourceState)) {
+        let mut slots = self.lock();
+        if let Some(slot) = slots.get_mut(key) {
+            if slot.state.location == before.location {
+                // Given up first, so that the state is changed where it lies and not copied.
+                drop(before);
+                change(Arc::make_mut(&mut slot.state));
+                slot.is_dirty = true;
             }
             slot.in_flight = false;
         }
@@ -122,20 +136,22 @@ impl Book {
     /// A 410 is asked again when the source is named.
     pub fn revive(&self, key: &SourceKey) {
         if let Some(slot) = self.lock().get_mut(key)
-            && slot.state.facts.gone_since.take().is_some()
+            && slot.state.facts.gone_since.is_some()
         {
-            slot.state.facts.last_attempt = None;
+            let facts = &mut Arc::make_mut(&mut slot.state).facts;
+            facts.gone_since = None;
+            facts.last_attempt = None;
         }
     }
 
     /// States that the store does not hold yet; from now on it is expected to.
-    pub fn take_dirty(&self) -> Vec<(Scope, SourceState)> {
+    pub fn take_dirty(&self) -> Vec<(Scope, Arc<SourceState>)> {
         let mut slots = self.lock();
         let dirty = slots.values_mut().filter(|slot| slot.is_dirty && !slot.in_flight);
         dirty
             .map(|slot| {
                 slot.is_dirty = false;
-                (slot.scope.clone(), slot.state.clone())
+                (slot.scope.clone(), Arc::clone(&slot.state))
             })
             .collect()
     }
@@ -145,8 +161,11 @@ impl Book {
         let mut slots = self.lock();
         let Some(slot) = slots.get_mut(key) else { return false };
         let news = slot.state.title != learnt.title || slot.state.site != learnt.site;
-        slot.state.title.clone_from(&learnt.title);
-        slot.state.site.clone_from(&learnt.site);
+        if news {
+            let state = Arc::make_mut(&mut slot.state);
+            state.title.clone_from(&learnt.title);
+            state.site.clone_from(&learnt.site);
+        }
         news
     }
 
@@ -175,9 +194,7 @@ fn at_address(state: &mut SourceState, location: &Location) {
         let last_success = state.facts.last_success;
         // The time of the last success bounds the places of new entries, wherever they come from; all else is the old address's.
         state.facts = schedule::Facts { last_success, ..schedule::Facts::default() };
-        state.validated_url = None;
-        state.etag = None;
-        state.last_modified = None;
+        state.validators = Validators::default();
         state.moved = None;
         state.problem = None;
     }

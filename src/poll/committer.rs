@@ -30,7 +30,7 @@ const WAITING: usize = 64;
 enum Order {
     Absorb(Box<Prepared>, oneshot::Sender<Result<Absorbed, Arc<StoreError>>>),
     /// Facts that need not be durable at once; they travel with the next sync.
-    Remember(Vec<(Scope, SourceState)>),
+    Remember(Vec<(Scope, Arc<SourceState>)>),
     Follow(Arc<Catalogue>, oneshot::Sender<Result<(), Arc<StoreError>>>),
     /// Acknowledges when everything ordered before is durable.
     Settle(oneshot::Sender<Result<(), Arc<StoreError>>>),
@@ -68,7 +68,7 @@ impl Committer {
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    pub async fn remember(&self, states: Vec<(Scope, SourceState)>) {
+    pub async fn remember(&self, states: Vec<(Scope, Arc<SourceState>)>) {
         self.order(Order::Remember(states)).await;
     }
 

@@ -11,7 +11,7 @@ pub mod one;
 pub mod prepare;
 pub mod topics;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +85,12 @@ pub async fn run(
                 table.follow(&polling, &catalogue);
             }
             Some(wish) = wishes.recv() => table.wish(&polling, wish),
-            Some(ended) = table.tasks.join_next_with_id() => table.ended(&polling, ended),
+            Some(ended) = table.tasks.join_next_with_id() => {
+                table.ended(&polling, ended);
+                while let Some(ended) = table.tasks.try_join_next_with_id() {
+                    table.ended(&polling, ended);
+                }
+            }
             _ = remember.tick() => polling.remember().await,
             _ = relearn.tick() => polling.relearn(),
             () = tokio::time::sleep(sleep) => {}
@@ -105,6 +110,7 @@ struct Table {
     times: HashMap<SourceKey, Timestamp>,
     tasks: JoinSet<Outcome>,
     running: HashMap<tokio::task::Id, SourceKey>,
+    under_way: HashSet<SourceKey>,
     waiting: HashMap<SourceKey, Vec<mpsc::UnboundedSender<Report>>>,
     limit: usize,
 }
@@ -117,6 +123,7 @@ impl Table {
             times: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            under_way: HashSet::new(),
             waiting: HashMap::new(),
             limit: TASKS_PER_SLOT,
         }
@@ -166,7 +173,8 @@ impl Table {
             let polling = Arc::clone(polling);
             let source = key.clone();
             let task = self.tasks.spawn(async move { polling.poll(&source).await });
-            self.running.insert(task.id(), key);
+            self.running.insert(task.id(), key.clone());
+            self.under_way.insert(key);
         }
         LONGEST_SLEEP
     }
@@ -179,7 +187,7 @@ impl Table {
             if is_named {
                 polling.revive(&key);
             }
-            if self.running.values().any(|running| *running == key) {
+            if self.under_way.contains(&key) {
                 self.waiting.entry(key).or_default().push(wish.reports.clone());
                 continue;
             }
@@ -199,6 +207,7 @@ impl Table {
             Err(error) => (error.id(), Outcome::Failed(format!("polling ended in a bug: {error}"))),
         };
         let Some(key) = self.running.remove(&id) else { return };
+        self.under_way.remove(&key);
         polling.release(&key);
         self.schedule(polling, &key);
         for reports in self.waiting.remove(&key).unwrap_or_default() {

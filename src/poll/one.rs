@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::fetch::answer::{Document, Fetched, RetryAfter, Validators};
+use crate::fetch::answer::{Document, Fetched, RetryAfter};
 use crate::fetch::{Fetcher, Request};
 use crate::model::Timestamp;
-use crate::model::source::{Location, SourceKey};
+use crate::model::source::{Location, SourceKey, Validators};
 use crate::poll::book::{Book, Checkout};
 use crate::poll::committer::Committer;
 use crate::poll::prepare::{self, Fresh, Prepared};
@@ -80,6 +80,11 @@ impl Polling {
         self.catalogue.borrow().config.sources.iter().map(|source| source.key.clone()).collect()
     }
 
+    /// Requests from now on are made by this one; those under way end as they began.
+    pub fn replace_fetcher(&self, fetcher: Fetcher) {
+        *self.fetcher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fetcher);
+    }
+
     pub fn revive(&self, key: &SourceKey) {
         self.book.revive(key);
     }
@@ -145,7 +150,7 @@ impl Polling {
             return Outcome::Unknown;
         };
         let fetcher = Arc::clone(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner));
-        let fetched = fetcher.fetch(&request(&checkout)).await;
+        let fetched = fetcher.fetch(request(&checkout)).await;
         let now = clock::now();
         let outcome = match fetched {
             Fetched::Fresh(document) => self.absorb(checkout, document, now).await,
@@ -157,18 +162,18 @@ impl Polling {
 
     async fn absorb(&self, checkout: Checkout, document: Document, now: Timestamp) -> Outcome {
         let key = checkout.source.key.clone();
-        let mut failed = checkout.state.clone();
+        let before = Arc::clone(&checkout.state);
         let job = {
             let key = key.clone();
             move |(): &()| Ok(read(&key, &checkout, &document, now))
         };
         let prepared = match self.workers.run(job).await {
             Ok(Ok(prepared)) => prepared,
-            Ok(Err(not_a_feed)) => return self.fail(&key, failed, not_a_feed.what, now),
-            Err(error) => return self.fail(&key, failed, format!("reading the document ended in a bug: {error}"), now),
+            Ok(Err(not_a_feed)) => return self.fail(&key, before, not_a_feed.what, now),
+            Err(error) => return self.fail(&key, before, format!("reading the document ended in a bug: {error}"), now),
         };
         self.learn(&key, &prepared.state);
-        let hashes = prepared.hashes.clone();
+        let hashes = Arc::clone(&prepared.hashes);
         if prepared.seen.is_empty() {
             self.book.check_in(&key, prepared.state, Some(hashes), false);
             return Outcome::Absorbed { new: 0, joined: 0, updated: 0 };
@@ -180,10 +185,7 @@ impl Polling {
                 self.book.check_in(&key, absorbed.state, Some(hashes), true);
                 Outcome::Absorbed { new, joined, updated }
             }
-            Err(error) => {
-                failed.facts.last_attempt = Some(now);
-                self.fail(&key, failed, format!("the store does not take it: {error}"), now)
-            }
+            Err(error) => self.fail(&key, before, format!("the store does not take it: {error}"), now),
         }
     }
 
@@ -195,47 +197,42 @@ impl Polling {
         }
     }
 
-    fn fail(&self, key: &SourceKey, mut state: SourceState, what: String, now: Timestamp) -> Outcome {
-        // A remembered move that leads nowhere is forgotten: the next poll begins at the address that was typed in.
-        state.moved = None;
-        state.facts.last_attempt = Some(now);
-        state.facts.failures = state.facts.failures.saturating_add(1);
-        state.problem = Some(what.clone());
-        self.book.check_in(key, state, None, false);
+    fn fail(&self, key: &SourceKey, before: Arc<SourceState>, what: String, now: Timestamp) -> Outcome {
+        self.book.amend(key, before, |state| {
+            // A remembered move that leads nowhere is forgotten: the next poll begins at the address that was typed in.
+            state.moved = None;
+            state.facts.last_attempt = Some(now);
+            state.facts.failures = state.facts.failures.saturating_add(1);
+            state.problem = Some(what.clone());
+        });
         Outcome::Failed(what)
     }
 
     fn without_document(&self, checkout: Checkout, fetched: Fetched, now: Timestamp) -> Outcome {
-        let Checkout { source, mut state, .. } = checkout;
-        state.facts.last_attempt = Some(now);
-        let outcome = match fetched {
+        let Checkout { source, state, .. } = checkout;
+        let key = &source.key;
+        let mut outcome = Outcome::NotModified;
+        match fetched {
             Fetched::Fresh(_) => unreachable!("a document is absorbed"),
-            Fetched::NotModified { validators, hints, moved } => {
-                succeeded(&mut state, validators, moved, now);
+            Fetched::NotModified { validators, hints, moved } => self.book.amend(key, state, |state| {
+                state.facts.last_attempt = Some(now);
                 state.facts.hint_until = hint(hints.max_age, None, now);
-                Outcome::NotModified
-            }
+                succeeded(state, validators, moved, now);
+            }),
             Fetched::Gone => {
-                state.facts.gone_since = Some(now);
-                state.problem = Some(format!(
-                    "the publisher says it is gone for good (410); `feedmill poll {}` asks again",
-                    source.key
-                ));
-                Outcome::Gone
+                outcome = Outcome::Gone;
+                self.book.amend(key, state, |state| gone(key, state, now));
             }
             Fetched::Throttled { status, retry_after } => {
                 let until = retry_after.and_then(|retry_after| match retry_after {
                     RetryAfter::After(wait) => now.checked_add_signed(chrono::TimeDelta::from_std(wait).ok()?),
                     RetryAfter::At(at) => Some(at),
                 });
-                state.facts.throttled_until = until;
-                state.facts.failures = state.facts.failures.saturating_add(1);
-                state.problem = Some(format!("the publisher asks for fewer requests ({status})"));
-                Outcome::Throttled(until)
+                outcome = Outcome::Throttled(until);
+                self.book.amend(key, state, |state| throttled(state, status, until, now));
             }
-            Fetched::Failed(failure) => return self.fail(&source.key, state, failure.detail, now),
-        };
-        self.book.check_in(&source.key, state, None, false);
+            Fetched::Failed(failure) => return self.fail(key, state, failure.detail, now),
+        }
         outcome
     }
 
@@ -266,18 +263,14 @@ impl Polling {
     }
 }
 
-fn request(checkout: &Checkout) -> Request {
-    let state = &checkout.state;
+fn request(checkout: &Checkout) -> Request<'_> {
+    let (source, state) = (&checkout.source, &checkout.state);
     Request {
-        location: checkout.source.location.clone(),
-        moved: state.moved.clone(),
-        validators: Validators {
-            url: state.validated_url.clone(),
-            etag: state.etag.clone(),
-            last_modified: state.last_modified.clone(),
-        },
-        credentials: checkout.source.credentials.clone(),
-        headers: checkout.source.headers.clone(),
+        location: &source.location,
+        moved: state.moved.as_ref(),
+        validators: &state.validators,
+        credentials: source.credentials.as_ref(),
+        headers: &source.headers,
     }
 }
 
@@ -299,7 +292,7 @@ fn read(
         content_type: document.content_type.as_deref(),
         base,
         last_document: &checkout.last_document,
-        state: checkout.state.clone(),
+        state: SourceState::clone(&checkout.state),
         now,
     })?;
     let state = &mut prepared.state;
@@ -309,10 +302,21 @@ fn read(
     Ok(prepared)
 }
 
+fn gone(key: &SourceKey, state: &mut SourceState, now: Timestamp) {
+    state.facts.last_attempt = Some(now);
+    state.facts.gone_since = Some(now);
+    state.problem = Some(format!("the publisher says it is gone for good (410); `feedmill poll {key}` asks again"));
+}
+
+fn throttled(state: &mut SourceState, status: u16, until: Option<Timestamp>, now: Timestamp) {
+    state.facts.last_attempt = Some(now);
+    state.facts.throttled_until = until;
+    state.facts.failures = state.facts.failures.saturating_add(1);
+    state.problem = Some(format!("the publisher asks for fewer requests ({status})"));
+}
+
 fn succeeded(state: &mut SourceState, validators: Validators, moved: Option<url::Url>, now: Timestamp) {
-    state.validated_url = validators.url;
-    state.etag = validators.etag;
-    state.last_modified = validators.last_modified;
+    state.validators = validators;
     state.moved = moved.or_else(|| state.moved.take());
     state.facts.last_success = Some(now);
     state.facts.failures = 0;

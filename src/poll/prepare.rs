@@ -1,6 +1,7 @@
 //! A fetched document → what the committer needs, made on the pollers' side: parsed, recognised, sifted, compressed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -9,7 +10,7 @@ use crate::merge::decide::Arrival;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
 use crate::model::document::{Header, Parsed};
-use crate::model::entry::TextHash;
+use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
 use crate::store::record;
@@ -24,9 +25,10 @@ pub struct Prepared {
     pub arrival: Arrival,
     /// What is new or changed against the source's last document.
     pub seen: Vec<Identified>,
-    pub texts: Vec<(TextHash, Vec<u8>)>,
+    /// Compressed raw fragments.
+    pub texts: Vec<(TextDigest, Vec<u8>)>,
     /// Of everything in the document, for the next comparison.
-    pub hashes: Vec<[u8; 16]>,
+    pub hashes: Arc<Vec<[u8; 16]>>,
     /// The source as it will be remembered when this is committed.
     pub state: SourceState,
     /// RSS `ttl`: how long the publisher thinks the document holds.
@@ -64,10 +66,12 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let known: HashSet<&[u8; 16]> = last_document.iter().collect();
     let hashes: Vec<[u8; 16]> = all.iter().map(Identified::version).collect();
     let document = all.iter().map(|one| one.own).collect();
-    let seen: Vec<Identified> = all.into_iter().filter(|one| !known.contains(&one.version())).collect();
-    let texts = seen.iter().filter_map(|one| Some((one.text_hash?, record::write_texts(&one.texts())))).collect();
+    let is_new = hashes.iter().map(|version| !known.contains(version));
+    let seen: Vec<Identified> = all.into_iter().zip(is_new).filter_map(|(one, is_new)| is_new.then_some(one)).collect();
+    let mut writer = record::TextWriter::default();
+    let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
-    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes, state, ttl })
+    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), state, ttl })
 }
 
 fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {

@@ -25,6 +25,8 @@ pub struct Catalogue {
     pub base: Url,
     pub scopes: HashMap<SourceKey, Scope>,
     pub standing: Standing,
+    /// Where each source stands in the file's order.
+    places: HashMap<SourceKey, usize>,
 }
 
 impl Catalogue {
@@ -41,11 +43,12 @@ impl Catalogue {
                 standing.sources.insert(scope.clone(), standing_source(source, learnt.get(scope)));
             }
         }
-        Self { config, base, scopes, standing }
+        let places = config.sources.iter().enumerate().map(|(place, source)| (source.key.clone(), place)).collect();
+        Self { config, base, scopes, standing, places }
     }
 
-    pub fn source(&self, key: &SourceKey) -> Option<&Source> {
-        self.config.sources.iter().find(|source| source.key == *key)
+    pub fn source(&self, key: &SourceKey) -> Option<&Arc<Source>> {
+        self.places.get(key).map(|place| &self.config.sources[*place])
     }
 
     pub fn topic(&self, feed: &FeedName) -> Option<&Topic> {
@@ -105,6 +108,7 @@ fn standing_source(source: &Source, learnt: Option<&Learnt>) -> StandingSource {
         },
         site: learnt.and_then(|learnt| learnt.site.clone()),
         priority: source.priority,
+        grounds: source.grounds,
     }
 }
 

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 /// Most writes of one [`Batch`]. Replaced pages wait for sled's collector, and a batch counts as one step of it.
 pub const WRITES_LIMIT: usize = 1_200;
 
+/// A value of so many bytes is one piece in every engine.
+pub const SHORT: usize = 4_000;
+
 /// Keys and values, as scans give them.
 pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -44,6 +47,8 @@ pub enum StoreError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     Put(Vec<u8>, Vec<u8>),
+    /// See [`Batch::insert`].
+    Insert(Vec<u8>, Vec<u8>),
     Delete(Vec<u8>),
 }
 
@@ -56,6 +61,12 @@ pub struct Batch {
 impl Batch {
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.push(Write::Put(key, value));
+    }
+
+    /// As [`Batch::put`], where the caller knows that nothing longer than [`SHORT`] bytes lies under the key: this spares the engine
+    /// to look for what a long value would leave behind.
+    pub fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.push(Write::Insert(key, value));
     }
 
     pub fn delete(&mut self, key: Vec<u8>) {

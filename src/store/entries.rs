@@ -4,8 +4,9 @@
 //! between two batches leaves entries without their validators and the same document is simply read again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::model::entry::{Entry, Key, PublicId, Seq, TextHash, Texts};
+use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
@@ -27,8 +28,8 @@ pub struct EntryWrite {
     pub new_keys: Vec<Key>,
     pub dropped_keys: Vec<Key>,
     /// The compressed raw fragments ([`record::write_texts`]) of the sighting that changed.
-    pub text: Option<(TextHash, Vec<u8>)>,
-    pub dropped_text: Option<TextHash>,
+    pub text: Option<(TextName, Vec<u8>)>,
+    pub dropped_text: Option<TextName>,
     /// Feeds, each with the epochs of its memberships, that the entry joins.
     pub joins: Vec<(FeedId, u32, Place)>,
 }
@@ -38,8 +39,8 @@ pub struct EntryWrite {
 pub struct Commit {
     pub entries: Vec<EntryWrite>,
     pub counters: Option<Counters>,
-    pub sources: Vec<(Scope, SourceState)>,
-    pub last_document: Option<(Scope, Vec<[u8; 16]>)>,
+    pub sources: Vec<(Scope, Arc<SourceState>)>,
+    pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
 }
 
 /// All that is durable, behind one value.
@@ -75,7 +76,7 @@ impl Store {
         Ok(self.engine.get(&keys::id(id))?.and_then(|bytes| keys::seq(&bytes)))
     }
 
-    pub fn texts(&self, hash: TextHash) -> Result<Option<Texts>, StoreError> {
+    pub fn texts(&self, hash: TextName) -> Result<Option<Texts>, StoreError> {
         self.read(&keys::text(hash), record::read_texts)
     }
 
@@ -257,23 +258,27 @@ fn free_scope(key: &SourceKey, taken: &std::collections::HashSet<Scope>) -> Scop
 
 fn put_entry(batch: &mut Batch, write: &EntryWrite) {
     let seq = write.entry.seq;
-    batch.put(keys::entry(seq), record::write_entry(&write.entry));
     if write.is_new {
-        batch.put(keys::id(write.entry.id), seq.0.to_be_bytes().to_vec());
+        // A sequence number is given once: nothing lies under it.
+        batch.insert(keys::entry(seq), record::write_entry(&write.entry));
+        batch.insert(keys::id(write.entry.id), seq.0.to_be_bytes().to_vec());
+    } else {
+        batch.put(keys::entry(seq), record::write_entry(&write.entry));
     }
     if let Some((hash, bytes)) = &write.text {
-        batch.put(keys::text(*hash), bytes.clone());
+        // Under this name lies nothing, or the same bytes.
+        batch.insert(keys::text(*hash), bytes.clone());
     }
     if let Some(hash) = write.dropped_text {
         batch.delete(keys::text(hash));
     }
     for key in &write.new_keys {
-        batch.put(keys::key(*key, seq), Vec::new());
+        batch.insert(keys::key(*key, seq), Vec::new());
     }
     for key in &write.dropped_keys {
         batch.delete(keys::key(*key, seq));
     }
     for (feed, epoch, place) in &write.joins {
-        batch.put(keys::membership(feed, *epoch, *place), Vec::new());
+        batch.insert(keys::membership(feed, *epoch, *place), Vec::new());
     }
 }

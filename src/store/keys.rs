@@ -5,7 +5,7 @@
 use chrono::DateTime;
 
 use crate::model::Timestamp;
-use crate::model::entry::{Key, KeyKind, PublicId, Seq, TextHash};
+use crate::model::entry::{Key, KeyKind, PublicId, Seq, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 
@@ -44,7 +44,7 @@ pub fn entry(seq: Seq) -> Vec<u8> {
     joined(ENTRY, &[&seq.0.to_be_bytes()])
 }
 
-pub fn text(hash: TextHash) -> Vec<u8> {
+pub fn text(hash: TextName) -> Vec<u8> {
     joined(TEXT, &[&hash.0])
 }
 

@@ -62,7 +62,9 @@ impl Engine for MemoryEngine {
         let mut state = self.write();
         for write in batch.writes() {
             match write {
-                Write::Put(key, value) => drop(state.current.insert(key.clone(), value.clone())),
+                Write::Put(key, value) | Write::Insert(key, value) => {
+                    drop(state.current.insert(key.clone(), value.clone()))
+                }
                 Write::Delete(key) => drop(state.current.remove(key)),
             }
         }

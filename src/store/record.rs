@@ -9,9 +9,9 @@ use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
-use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextHash, Texts};
+use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
 use crate::model::feed::FeedId;
-use crate::model::source::{Scope, TopicKey};
+use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::source::SourceState;
@@ -225,7 +225,7 @@ fn sighting(record: SightingRecord) -> Sighting {
         categories: record.categories,
         enclosures: record.enclosures.into_iter().filter_map(enclosure).collect(),
         language: record.language,
-        text: record.text.map(TextHash),
+        text: record.text.map(TextName),
         ground: ground(record.ground),
         score: record.score,
         evidence: record.evidence,
@@ -306,7 +306,7 @@ fn placement(record: PlacementRecord) -> Option<Placement> {
     Some(Placement { feed, sort_at: instant(record.sort_at) })
 }
 
-#[derive(Encode, Decode)]
+#[derive(Decode)]
 struct TextsRecord {
     #[n(0)]
     summary: Option<String>,
@@ -314,11 +314,35 @@ struct TextsRecord {
     content: Option<String>,
 }
 
-/// Compresses as well; done by the pollers, so that the committer only writes.
-pub fn write_texts(texts: &Texts) -> Vec<u8> {
-    let part = |html: &Option<RawHtml>| html.as_ref().map(|html| html.0.clone());
-    let record = write(&TextsRecord { summary: part(&texts.summary), content: part(&texts.content) });
-    zstd::bulk::compress(&record, 3).expect("compressing into memory cannot fail")
+/// As [`TextsRecord`], without copying.
+#[derive(Encode)]
+struct BorrowedTextsRecord<'a> {
+    #[n(0)]
+    summary: Option<&'a str>,
+    #[n(1)]
+    content: Option<&'a str>,
+}
+
+/// Level of zstd: of all levels the one that costs least; level 3 takes twice its time for a twelfth less.
+const COMPRESSION: i32 = 1;
+
+/// Writes and compresses the raw fragments of many sightings; done by the pollers, so that the committer only writes. Setting the
+/// compressor up costs more than a short text, so one serves a whole document.
+pub struct TextWriter {
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+impl Default for TextWriter {
+    fn default() -> Self {
+        Self { compressor: zstd::bulk::Compressor::new(COMPRESSION).expect("the level is one of zstd's") }
+    }
+}
+
+impl TextWriter {
+    pub fn write(&mut self, summary: Option<&str>, content: Option<&str>) -> Vec<u8> {
+        let record = write(&BorrowedTextsRecord { summary, content });
+        self.compressor.compress(&record).expect("compressing into memory cannot fail")
+    }
 }
 
 pub fn read_texts(bytes: &[u8]) -> Result<Texts, StoreError> {
@@ -376,9 +400,9 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
     let facts = &state.facts;
     write(&SourceRecord {
         location: state.location.clone(),
-        validated_url: spelt(state.validated_url.as_ref()),
-        etag: state.etag.clone(),
-        last_modified: state.last_modified.clone(),
+        validated_url: spelt(state.validators.url.as_ref()),
+        etag: state.validators.etag.clone(),
+        last_modified: state.validators.last_modified.clone(),
         moved: spelt(state.moved.as_ref()),
         title: state.title.clone(),
         site: spelt(state.site.as_ref()),
@@ -409,9 +433,11 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
             published: record.published.into_iter().map(instant).collect(),
         },
         location: record.location,
-        validated_url: address(record.validated_url),
-        etag: record.etag,
-        last_modified: record.last_modified,
+        validators: Validators {
+            url: address(record.validated_url),
+            etag: record.etag,
+            last_modified: record.last_modified,
+        },
         moved: address(record.moved),
         title: record.title,
         site: address(record.site),

@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::model::Timestamp;
+use crate::model::source::Validators;
 use crate::schedule;
 
 /// Facts about a source, as durable as it needs: validators are written with the entries of the same poll, the rest at most once a minute.
@@ -11,10 +12,7 @@ pub struct SourceState {
     pub facts: schedule::Facts,
     /// The address as configured when this was learnt; validators and moves mean nothing for another one.
     pub location: String,
-    /// Where the validators came from.
-    pub validated_url: Option<Url>,
-    pub etag: Option<Vec<u8>>,
-    pub last_modified: Option<Vec<u8>>,
+    pub validators: Validators,
     /// Where a permanent redirect led, once its target was read as a feed.
     pub moved: Option<Url>,
     /// The document's own title and site.

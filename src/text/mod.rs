@@ -56,6 +56,24 @@ impl Folded {
     }
 
     fn push(&mut self, run: &str) {
+        let mut rest = run;
+        while !rest.is_empty() {
+            // Most of a text is words of plain ASCII, which are taken over as they are.
+            let plain = rest.bytes().position(|byte| !(b'!'..=b'~').contains(&byte)).unwrap_or(rest.len());
+            if plain > 0 {
+                if std::mem::take(&mut self.needs_blank) {
+                    self.text.push(' ');
+                }
+                self.text.push_str(&rest[..plain]);
+            }
+            let other = rest[plain..].bytes().position(|byte| (b'!'..=b'~').contains(&byte));
+            let end = other.map_or(rest.len(), |other| plain + other);
+            self.push_slowly(&rest[plain..end]);
+            rest = &rest[end..];
+        }
+    }
+
+    fn push_slowly(&mut self, run: &str) {
         for letter in run.chars() {
             if letter.is_whitespace() {
                 self.blank();
@@ -76,15 +94,26 @@ fn is_invisible(letter: char) -> bool {
 
 /// Case, width and diacritics folded: zurich = Zürich = ＺÜＲＩＣＨ, strasse = straße. Folding twice changes nothing more.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        folded.push_str(&rest[..plain]);
+        let other = rest[plain..].bytes().position(|byte| byte.is_ascii()).map_or(rest.len(), |other| plain + other);
+        let once = fold_once(&rest[plain..other]);
+        // Compatibility decomposition can give capitals again (a squared letter); a second pass settles it.
+        folded.push_str(&fold_once(&once));
+        rest = &rest[other..];
     }
-    let once = fold_once(text);
-    // Compatibility decomposition can give capitals again (a squared letter); a second pass settles it.
-    fold_once(&once)
+    folded.make_ascii_lowercase();
+    folded
 }
 
+/// Never changes ASCII but for its case, and no mark that it keeps composes with a letter of ASCII; so runs of ASCII can go past it.
 fn fold_once(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     let plain: String = text.nfkd().filter(|letter| !is_diacritic(*letter)).collect();
     let folded = caseless::default_case_fold_str(&plain);
     folded.nfkd().filter(|letter| !is_diacritic(*letter)).nfc().collect()

@@ -69,6 +69,12 @@ proptest! {
     }
 
     #[test]
+    fn ascii_is_folded_apart_from_the_rest_and_the_whole_is_the_same(parts in prop::collection::vec("[ -~]{0,2}\\PC{0,2}[\u{300}-\u{36f}]{0,2}", 0..5)) {
+        let text = parts.concat();
+        prop_assert_eq!(fold(&text), super::fold_once(&super::fold_once(&text)));
+    }
+
+    #[test]
     fn nothing_panics(text in "(<|>|&|;|a|script|/|!|-|'|\"| |é|=){0,40}") {
         visible(&text);
         visible_title(&text);

@@ -67,7 +67,7 @@ struct World {
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
-    last: HashMap<usize, (SourceState, Vec<[u8; 16]>)>,
+    last: HashMap<usize, (SourceState, Arc<Vec<[u8; 16]>>)>,
 }
 
 impl World {
@@ -112,7 +112,7 @@ impl World {
         })
         .unwrap();
         prepared.state.facts.last_success = Some(now);
-        let hashes = prepared.hashes.clone();
+        let hashes = Arc::clone(&prepared.hashes);
         let absorbed =
             absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters).unwrap();
         self.last.insert(source, (absorbed.state, hashes));
