@@ -4,6 +4,8 @@
 //! `polling bare|mill ORIGIN [alone] [parse]`: `alone` makes a connection for each poll, `parse` reads every document of the bare
 //! loop with feed-rs. Each prints one line for a pass: its name, polls, seconds, CPU seconds, peak resident MB.
 
+#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

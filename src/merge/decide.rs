@@ -1,6 +1,7 @@
 //! Observations + what is known → changes. One document at a time; the same facts give the same answer.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::merge::agree::{self, Agreement};
 use crate::merge::canonical;
@@ -34,7 +35,7 @@ pub struct Likeness {
 /// What is known about the observations of one document: every entry that shares a key with one of them.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub entries: HashMap<Seq, Entry>,
+    pub entries: HashMap<Seq, Arc<Entry>>,
     pub by_key: HashMap<Key, Vec<Seq>>,
     /// Proposals by own key; empty while nothing proposes any.
     pub alike: HashMap<Key, Vec<Likeness>>,
@@ -54,13 +55,17 @@ pub struct Facts<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     pub kind: ChangeKind,
-    pub entry: Entry,
+    pub entry: Arc<Entry>,
     /// Index into `entry.sightings`.
     pub sighting: usize,
     /// Keys that the sighting did not have before.
     pub new_keys: Vec<Key>,
     /// Keys that it no longer has; see [`KEYS_LIMIT`].
     pub dropped_keys: Vec<Key>,
+    /// What the sighting's raw fragments are called, if they were called otherwise before or were none.
+    pub new_text: Option<TextName>,
+    /// What they were called before, if they are no more.
+    pub dropped_text: Option<TextName>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +106,7 @@ pub fn decide(
         for key in &change.new_keys {
             known.by_key.entry(*key).or_default().push(change.entry.seq);
         }
-        known.entries.insert(change.entry.seq, change.entry.clone());
+        known.entries.insert(change.entry.seq, Arc::clone(&change.entry));
         changes.push((change, one));
     }
     changes
@@ -125,7 +130,7 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>)
         let mut seqs = key.and_then(|key| known.by_key.get(&key)).cloned().unwrap_or_default();
         seqs.sort_unstable();
         seqs.dedup();
-        seqs.into_iter().filter_map(|seq| known.entries.get(&seq))
+        seqs.into_iter().filter_map(|seq| known.entries.get(&seq).map(|entry| &**entry))
     };
     for key in one.keys() {
         let same = |sighting: &Sighting| sighting.source == arrival.scope && is_same_item(arrival, one, sighting, key);
@@ -292,7 +297,15 @@ fn new(arrival: &Arrival, one: &Identified, is_taken: impl Fn(&PublicId) -> bool
     let sighting = sighting(arrival, one, take(next), id, join);
     let new_keys = sighting.keys.clone();
     let entry = Entry { seq, id, first_seen: arrival.now, sightings: vec![sighting], placements: Vec::new() };
-    Change { kind: ChangeKind::New, entry, sighting: 0, new_keys, dropped_keys: Vec::new() }
+    Change {
+        kind: ChangeKind::New,
+        new_text: entry.sightings[0].text,
+        entry: Arc::new(entry),
+        sighting: 0,
+        new_keys,
+        dropped_keys: Vec::new(),
+        dropped_text: None,
+    }
 }
 
 fn numbered(id: PublicId, seq: Seq) -> PublicId {
@@ -304,9 +317,18 @@ fn joined(arrival: &Arrival, one: &Identified, entry: &Entry, join: Join, next: 
     let alone = *one.ids.last().expect("identify gives at least one id");
     let sighting = sighting(arrival, one, take(next), alone, join);
     let new_keys = sighting.keys.clone();
+    let new_text = sighting.text;
     let mut entry = entry.clone();
     entry.sightings.push(sighting);
-    Change { kind: ChangeKind::Joined, sighting: entry.sightings.len() - 1, entry, new_keys, dropped_keys: Vec::new() }
+    Change {
+        kind: ChangeKind::Joined,
+        sighting: entry.sightings.len() - 1,
+        entry: Arc::new(entry),
+        new_keys,
+        dropped_keys: Vec::new(),
+        new_text,
+        dropped_text: None,
+    }
 }
 
 /// The sighting as the document shows it now; `None` when nothing that we keep has changed.
@@ -331,7 +353,8 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     sighting.language.clone_from(&observation.language);
     // The first date that was claimed stays: publishers bump it with every edit.
     sighting.published = sighting.published.or(observation.published);
-    sighting.text = one.digest.map(|digest| TextName::new(sighting.seq, digest));
+    let text = one.digest.map(|digest| TextName::new(sighting.seq, digest));
+    let old_text = std::mem::replace(&mut sighting.text, text);
     sighting.fingerprint = one.fingerprint;
     sighting.reading = one.reading;
     sighting.keys.extend(&new_keys);
@@ -339,7 +362,9 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     sighting.keys.retain(|key| *key != one.own);
     sighting.keys.insert(0, one.own);
     let dropped_keys = drop_oldest(&mut sighting.keys, one);
-    Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys })
+    let entry = Arc::new(entry);
+    let (new_text, dropped_text) = if old_text == text { (None, None) } else { (text, old_text) };
+    Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys, new_text, dropped_text })
 }
 
 fn drop_oldest(keys: &mut Vec<Key>, one: &Identified) -> Vec<Key> {

@@ -1,6 +1,7 @@
 //! What is the same, what is not, and what is shown.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use url::Url;
 
@@ -62,7 +63,8 @@ impl World {
         let scope = scope(source);
         let site = Url::parse(&format!("https://{source}.example/news/")).unwrap();
         let all = identify::identify(&scope, Some(&site), document.to_vec());
-        let mut known = Known { entries: self.entries.clone(), ..Known::default() };
+        let entries = self.entries.iter().map(|(seq, entry)| (*seq, Arc::new(entry.clone()))).collect();
+        let mut known = Known { entries, ..Known::default() };
         for entry in self.entries.values() {
             for key in entry.sightings.iter().flat_map(|sighting| &sighting.keys) {
                 known.by_key.entry(*key).or_default().push(entry.seq);
@@ -92,7 +94,7 @@ impl World {
             if let Some(name) = change.entry.sightings[change.sighting].text {
                 self.texts.insert(name, text::visible(&one.text));
             }
-            self.entries.insert(change.entry.seq, change.entry);
+            self.entries.insert(change.entry.seq, Arc::unwrap_or_clone(change.entry));
         }
         told
     }

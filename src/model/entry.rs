@@ -73,6 +73,13 @@ pub struct Texts {
     pub content: Option<RawHtml>,
 }
 
+impl Texts {
+    /// Summary and content as they were written.
+    pub fn parts(&self) -> [Option<&str>; 2] {
+        [&self.summary, &self.content].map(|html| html.as_ref().map(|html| html.0.as_str()))
+    }
+}
+
 /// Why a sighting belongs to its entry. Ordered from the strongest to the weakest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ground {

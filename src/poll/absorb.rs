@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Key, Placement, Seq, Sighting, TextDigest, TextName};
+use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
 use crate::poll::prepare::Prepared;
@@ -42,9 +42,8 @@ pub fn absorb(
 ) -> Result<Absorbed, StoreError> {
     let Prepared { arrival, seen, texts, hashes, mut state, .. } = prepared;
     let known = gather(store, &seen)?;
-    let before: HashMap<Seq, Entry> = known.entries.clone();
     let facts = Facts {
-        text: &|hash| visible(store, hash),
+        text: &|name| visible(store, name),
         grounds: &|scope| grounds(catalogue, scope),
         // An id of which nothing can be learnt is not given a second time.
         is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
@@ -58,12 +57,13 @@ pub fn absorb(
     let mut commit = Commit::default();
     for (change, one) in changes {
         count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
-        let mut write = write(&change, before.get(&change.entry.seq), &one, &mut texts);
-        if let Some(placements) = latest.get(&change.entry.seq) {
+        let index = change.sighting;
+        let mut write = write(change, &one, &mut texts);
+        if let Some(placements) = latest.get(&write.entry.seq) {
             write.entry.placements.clone_from(placements);
         }
-        place(&mut write, change.sighting, &one, topics, catalogue, arrival.now);
-        latest.insert(change.entry.seq, write.entry.placements.clone());
+        place(&mut write, index, &one, topics, catalogue, arrival.now);
+        latest.insert(write.entry.seq, write.entry.placements.clone());
         absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
         commit.entries.push(write);
     }
@@ -89,7 +89,7 @@ fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
                 if !known.entries.contains_key(seq)
                     && let Some(entry) = store.entry(*seq)?
                 {
-                    known.entries.insert(*seq, entry);
+                    known.entries.insert(*seq, Arc::new(entry));
                 }
             }
             if !sharing.is_empty() {
@@ -127,26 +127,22 @@ fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, stat
     }
 }
 
-fn write(
-    change: &Change,
-    before: Option<&Entry>,
-    one: &Identified,
-    texts: &mut HashMap<TextDigest, Vec<u8>>,
-) -> EntryWrite {
-    let held = |key: &Key, but: usize| {
-        let others = change.entry.sightings.iter().enumerate().filter(|(index, _)| *index != but);
-        others.into_iter().any(|(_, sighting): (_, &Sighting)| sighting.keys.contains(key))
+fn write(change: Change, one: &Identified, texts: &mut HashMap<TextDigest, Vec<u8>>) -> EntryWrite {
+    let Change { kind, entry, sighting, mut new_keys, mut dropped_keys, new_text, dropped_text } = change;
+    let other_holds = |key: &Key| {
+        let others = entry.sightings.iter().enumerate().filter(|(index, _)| *index != sighting);
+        others.into_iter().any(|(_, other): (_, &Sighting)| other.keys.contains(key))
     };
-    let old_text = before.and_then(|entry| entry.sightings.get(change.sighting)).and_then(|sighting| sighting.text);
-    let new_text = change.entry.sightings[change.sighting].text;
-    let text = new_text.filter(|name| old_text != Some(*name)).zip(one.digest);
+    new_keys.retain(|key| !other_holds(key));
+    dropped_keys.retain(|key| !other_holds(key));
+    let text = new_text.zip(one.digest).and_then(|(name, digest)| Some((name, texts.remove(&digest)?)));
     EntryWrite {
-        entry: change.entry.clone(),
-        is_new: change.kind == ChangeKind::New,
-        new_keys: change.new_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
-        dropped_keys: change.dropped_keys.iter().filter(|key| !held(key, change.sighting)).copied().collect(),
-        text: text.and_then(|(name, digest)| Some((name, texts.remove(&digest)?))),
-        dropped_text: old_text.filter(|name| new_text != Some(*name)),
+        entry: Arc::unwrap_or_clone(entry),
+        is_new: kind == ChangeKind::New,
+        new_keys,
+        dropped_keys,
+        text,
+        dropped_text,
         joins: Vec::new(),
     }
 }
@@ -163,7 +159,7 @@ fn place(
     let sighting = write.entry.sightings[index].clone();
     let mut feeds = vec![(FeedId::All, vec![0]), (FeedId::Source(sighting.source.clone()), vec![0])];
     if let Some(source) = SourceFacts::of(catalogue, &sighting.source) {
-        let found = topics.of(&sighting, &one.texts(), &source, now);
+        let found = topics.of(&sighting, [one.summary(), one.content()], &source, now);
         feeds.extend(found.into_iter().map(|(topic, epochs)| (FeedId::Topic(topic), epochs)));
     }
     // A sighting that an edit brought into a topic arrives there now, not when it was first seen.

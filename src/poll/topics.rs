@@ -61,7 +61,7 @@ impl Topics {
     pub fn of(
         &self,
         sighting: &Sighting,
-        texts: &Texts,
+        texts: [Option<&str>; 2],
         source: &SourceFacts<'_>,
         now: Timestamp,
     ) -> Vec<(TopicKey, Vec<u32>)> {
@@ -183,7 +183,8 @@ impl Rule {
                 (Some(hash), Some(_)) => store.texts(hash)?.unwrap_or_default(),
                 _ => Texts::default(),
             };
-            let holds = with_candidate(sighting, &texts, &source, |candidate| self.holds(sighting, candidate, now));
+            let holds =
+                with_candidate(sighting, texts.parts(), &source, |candidate| self.holds(sighting, candidate, now));
             if holds {
                 found = Some(sighting.sort_at);
                 break;

@@ -1,7 +1,7 @@
 //! A stored sighting → what a query can ask of it.
 
 use crate::merge::present;
-use crate::model::entry::{Sighting, Texts};
+use crate::model::entry::Sighting;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::query::{Candidate, Facts};
 use crate::select::catalogue::Catalogue;
@@ -21,14 +21,14 @@ impl<'a> SourceFacts<'a> {
     }
 }
 
-/// Shows one sighting to queries.
+/// Shows one sighting, with its summary and content, to queries.
 pub fn with_candidate<T>(
     sighting: &Sighting,
-    texts: &Texts,
+    texts: [Option<&str>; 2],
     source: &SourceFacts<'_>,
     ask: impl FnOnce(&Candidate<'_>) -> T,
 ) -> T {
-    let html: Vec<&str> = [&texts.summary, &texts.content].into_iter().flatten().map(|html| html.0.as_str()).collect();
+    let html: Vec<&str> = texts.into_iter().flatten().collect();
     let authors: Vec<&str> = sighting.authors.iter().map(|person| person.name.as_str()).collect();
     let categories: Vec<&str> = sighting.categories.iter().map(String::as_str).collect();
     ask(&Candidate::new(Facts {

@@ -189,7 +189,7 @@ impl<'a> Filter<'a> {
                 Some(hash) => store.texts(hash)?.unwrap_or_default(),
                 None => Texts::default(),
             };
-            if with_candidate(sighting, &texts, &source, |candidate| query.matches(candidate, self.now)) {
+            if with_candidate(sighting, texts.parts(), &source, |candidate| query.matches(candidate, self.now)) {
                 return Ok(true);
             }
         }
