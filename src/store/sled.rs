@@ -6,12 +6,17 @@
 //! - Records above a quarter of a segment go to files in `blobs/` that are never synced. Values are therefore cut into chunks of
 //!   `CHUNK` bytes, and `blobs/` stays empty.
 //! - A lost log opens as an empty store without an error. A marker file beside it, written last, tells loss from a new store.
+//! - Its configuration is written without a sync, and half of it is refused. A store is therefore made under another name, synced, and
+//!   then renamed.
+//! - A snapshot whose writing was cut short is taken for a whole one, and refused. It is removed before opening.
+//! - Its threads may hold the log's lock a little longer than the value that was dropped.
 //! - After one failed write nothing that follows may be acknowledged, so errors are sticky.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use sled::IVec;
 
@@ -31,6 +36,10 @@ const FORMAT_KEY: &[u8] = b"\x01format";
 
 const MARKER: &str = "FEEDMILL";
 const FOLDER: &str = "sled";
+/// A store that is being made, or whose making was cut short.
+const UNFINISHED: &str = ".sled";
+/// How long a log that was just closed may stay locked.
+const CLOSING: Duration = Duration::from_secs(10);
 /// Names that a running daemon adds to the store's folder.
 const OURS: &[&str] = &[MARKER, FOLDER, "feedmill.sock"];
 
@@ -59,21 +68,40 @@ impl SledEngine {
         }
         fs::create_dir_all(path).map_err(unwritable)?;
         probe(path).map_err(unwritable)?;
-        let db = sled::Config::new()
-            .path(&tree)
-            .cache_capacity(cache_bytes)
-            // A second line: segments are cleaned on its thread, too.
-            .flush_every_ms(Some(500))
-            .open()
-            .map_err(|error| opening(path, error))?;
-        let log = File::open(tree.join("db")).map_err(unwritable)?;
-        let engine = Self { db, log, stuck: RwLock::new(None) };
+        if !tree.exists() {
+            let unfinished = path.join(UNFINISHED);
+            Self::make(&unfinished, cache_bytes).map_err(unwritable)?;
+            fs::rename(&unfinished, &tree).map_err(unwritable)?;
+        }
+        let engine = Self::open_tree(&tree, cache_bytes).map_err(|error| opening(path, error))?;
         engine.check_format(path, has_marker)?;
-        engine.sync_folders(path, &tree).map_err(unwritable)?;
+        engine.sync_files(&tree).map_err(unwritable)?;
         if !has_marker {
+            sync_above(&tree).map_err(unwritable)?;
             write_marker(path).map_err(unwritable)?;
         }
         Ok(engine)
+    }
+
+    fn open_tree(tree: &Path, cache_bytes: u64) -> sled::Result<Self> {
+        remove_unfinished_snapshots(tree)?;
+        let config = sled::Config::new().path(tree).cache_capacity(cache_bytes);
+        // A second line: segments are cleaned on its thread, too.
+        let db = config.flush_every_ms(Some(500)).open()?;
+        let log = File::open(tree.join("db"))?;
+        Ok(Self { db, log, stuck: RwLock::new(None) })
+    }
+
+    /// Makes an empty tree that is whole on the disk.
+    fn make(tree: &Path, cache_bytes: u64) -> std::io::Result<()> {
+        if tree.exists() {
+            fs::remove_dir_all(tree)?;
+        }
+        let engine = Self::open_tree(tree, cache_bytes)?;
+        engine.write_format().map_err(std::io::Error::other)?;
+        engine.sync_files(tree)?;
+        drop(engine);
+        wait_until_closed(tree)
     }
 
     fn check_format(&self, path: &Path, has_marker: bool) -> Result<(), StoreError> {
@@ -82,26 +110,21 @@ impl SledEngine {
             Some([found, ..]) if *found > FORMAT => Err(StoreError::Newer { found: *found, known: FORMAT }),
             Some(_) => Err(StoreError::Damaged("its format number cannot be read".to_owned())),
             None if has_marker => Err(StoreError::Emptied(path.to_owned())),
-            None => {
-                let mut batch = Batch::default();
-                batch.put(FORMAT_KEY.to_vec(), vec![FORMAT]);
-                self.apply(&batch)?;
-                self.sync()
-            }
+            None => self.write_format(),
         }
     }
 
+    fn write_format(&self) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put(FORMAT_KEY.to_vec(), vec![FORMAT]);
+        self.apply(&batch)?;
+        self.sync()
+    }
+
     /// sled syncs no folder and writes its configuration without syncing it.
-    fn sync_folders(&self, path: &Path, tree: &Path) -> std::io::Result<()> {
-        let parent = path.canonicalize()?.parent().map(Path::to_owned);
-        let places =
-            [Some(tree.join("conf")), Some(tree.join("blobs")), Some(tree.to_owned()), Some(path.to_owned()), parent];
-        for place in places.into_iter().flatten().filter(|place| place.exists()) {
-            match File::open(&place).and_then(|file| file.sync_all()) {
-                // The folder above may belong to somebody else; syncing it is a courtesy then.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-                other => other?,
-            }
+    fn sync_files(&self, tree: &Path) -> std::io::Result<()> {
+        for place in [tree.join("conf"), tree.join("blobs"), tree.to_owned()] {
+            File::open(place)?.sync_all()?;
         }
         self.log.sync_data()
     }
@@ -279,6 +302,45 @@ fn refuse_foreign(path: &Path, has_marker: bool) -> Result<(), StoreError> {
     match stranger {
         Some(name) if !has_marker => Err(foreign(format!("it holds `{name}`"))),
         _ => Ok(()),
+    }
+}
+
+/// Makes durable that there is such a path. Folders may have been made by an earlier start that was cut short.
+fn sync_above(path: &Path) -> std::io::Result<()> {
+    for folder in path.canonicalize()?.ancestors().skip(1) {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // A folder that belongs to somebody else is older than we are; syncing it is a courtesy.
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// A snapshot only saves time at the next start. While it is written it has this ending, which sled forgets to skip when it reads.
+fn remove_unfinished_snapshots(tree: &Path) -> std::io::Result<()> {
+    let Ok(entries) = fs::read_dir(tree) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until sled's own threads have let go of a log that was closed.
+fn wait_until_closed(tree: &Path) -> std::io::Result<()> {
+    let log = File::options().read(true).write(true).open(tree.join("db"))?;
+    let began = Instant::now();
+    loop {
+        match log.try_lock() {
+            // It ends with this handle.
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() > CLOSING => return Err(ErrorKind::WouldBlock.into()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
     }
 }
 

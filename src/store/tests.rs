@@ -153,6 +153,15 @@ fn a_creation_that_was_cut_short_is_finished() {
 }
 
 #[test]
+fn a_snapshot_that_was_cut_short_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    drop(SledEngine::open(&path, CACHE).unwrap());
+    std::fs::write(path.join("sled/snap.FFFF.generating"), b"").unwrap();
+    drop(SledEngine::open(&path, CACHE).unwrap());
+}
+
+#[test]
 fn a_newer_format_is_refused() {
     let newer = refused(|path| {
         let engine = SledEngine::open(path, CACHE).unwrap();
