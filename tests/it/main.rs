@@ -6,6 +6,7 @@ mod daemon;
 mod laws;
 mod layers;
 mod origin;
+mod power;
 mod program;
 mod reading;
 mod tidy;
