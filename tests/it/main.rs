@@ -9,4 +9,5 @@ mod origin;
 mod power;
 mod program;
 mod reading;
+mod recovery;
 mod tidy;
