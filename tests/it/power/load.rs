@@ -76,6 +76,11 @@ impl Load {
         is_stored
     }
 
+    /// As [`Load::poll`], again if the answer was that of another poll. False when it is refused every time.
+    pub fn poll_again(&self, socket: &Path, key: &'static str, more: usize) -> bool {
+        self.poll(socket, key, more) || (0..5).any(|_| self.poll(socket, key, 0))
+    }
+
     /// Polls one source after another until told to stop; gives how many polls were acknowledged.
     pub fn keep_polling(&self, socket: &Path, keys: &[&'static str], more: usize, stop: &AtomicBool) -> usize {
         let mut acknowledged = 0;
@@ -88,9 +93,15 @@ impl Load {
         acknowledged
     }
 
-    /// Notes what readers are shown right now.
+    /// Notes what readers are shown right now, from memory and from the store.
     pub fn look(&self, program: &Program) {
-        let Some(answer) = program.try_get("/all.json") else { return };
+        for path in ["/all.json", "/all.json?limit=40"] {
+            self.look_at(program, path);
+        }
+    }
+
+    fn look_at(&self, program: &Program, path: &str) {
+        let Some(answer) = program.try_get(path).filter(|answer| answer.status == 200) else { return };
         let Ok(feed) = serde_json::from_slice::<serde_json::Value>(&answer.body) else { return };
         let mut promises = self.promises.lock().unwrap();
         for (guid, id) in feed["items"].as_array().into_iter().flatten().map(named) {

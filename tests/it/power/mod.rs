@@ -8,6 +8,7 @@
 
 mod chance;
 mod disk;
+mod failing;
 mod journal;
 mod load;
 mod shim;
@@ -15,7 +16,7 @@ mod shim;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use feedmill::store::engine::StoreError;
 use feedmill::store::sled::SledEngine;
@@ -112,8 +113,11 @@ impl Bench {
             let pollers = load::SOURCES.chunks(2);
             let polling: Vec<_> =
                 pollers.map(|keys| scope.spawn(|| load.keep_polling(&socket, keys, more, &stop))).collect();
-            std::thread::sleep(moment);
-            load.look(&program);
+            let began = Instant::now();
+            // A reader who is shown something at the very last moment was shown it.
+            while began.elapsed() < moment {
+                load.look(&program);
+            }
             program.kill();
             stop.store(true, Ordering::Relaxed);
             polling.into_iter().map(|polling| polling.join().unwrap()).sum::<usize>()

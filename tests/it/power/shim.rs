@@ -7,7 +7,6 @@ use std::process::Command;
 use crate::power::journal::{self, Step};
 
 /// What the disk under the folder does from now on.
-#[allow(dead_code, reason = "failing disks are still to be tested")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     Healthy,
