@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::mill::Mill;
 use crate::daemon::settings::Settings;
+use crate::store::engine::StoreError;
 
 const LOOK: Duration = Duration::from_millis(400);
 
@@ -26,6 +27,8 @@ pub(super) async fn run(settings: Settings, mill: Arc<Mill>, stop: CancellationT
     };
     let mut text = settings.text().ok();
     let mut mark = look(&settings).await;
+    // A good edit that the store could not take is put into effect when it can.
+    let mut is_waiting = false;
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -34,6 +37,7 @@ pub(super) async fn run(settings: Settings, mill: Arc<Mill>, stop: CancellationT
             _ = hangup.recv() => true,
             _ = ticks.tick() => false,
         };
+        let is_told = is_told || (is_waiting && !mill.polling.is_paused());
         let now = look(&settings).await;
         if now == mark && !is_told {
             continue;
@@ -49,8 +53,14 @@ pub(super) async fn run(settings: Settings, mill: Arc<Mill>, stop: CancellationT
         text = read.as_ref().ok().cloned();
         let problem = match read {
             Ok(new) => apply(&settings, &mill, &new).await.err(),
-            Err(fault) => Some(fault.0),
+            Err(fault) => Some(Problem { text: fault.0, will_pass: false }),
         };
+        is_waiting = problem.as_ref().is_some_and(|problem| problem.will_pass);
+        if is_waiting {
+            // Whoever hit upon it first: the committer mends the store, and has to know.
+            let _ = mill.polling.committer.settle().await;
+        }
+        let problem = problem.map(|problem| problem.text);
         if let Some(problem) = &problem {
             tracing::error!("the edited configuration is not in effect, the last good one is:\n{problem}");
         }
@@ -63,10 +73,17 @@ async fn look(settings: &Settings) -> Mark {
     Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
-/// # Errors
-/// What is wrong, in lines for the log and the status page.
-async fn apply(settings: &Settings, mill: &Mill, text: &str) -> Result<(), String> {
-    let config = settings.check(text).map_err(|problems| settings.told(&problems).0)?;
+/// Why an edit is not in effect.
+struct Problem {
+    /// In lines for the log and the status page.
+    text: String,
+    /// It is the store's, not the file's.
+    will_pass: bool,
+}
+
+async fn apply(settings: &Settings, mill: &Mill, text: &str) -> Result<(), Problem> {
+    let wrong = |problems: Vec<_>| Problem { text: settings.told(&problems).0, will_pass: false };
+    let config = settings.check(text).map_err(wrong)?;
     let before = Arc::clone(&mill.catalogue().config);
     for (name, differs) in [
         ("[server] listen", config.server.listen != before.server.listen),
@@ -81,7 +98,10 @@ async fn apply(settings: &Settings, mill: &Mill, text: &str) -> Result<(), Strin
         tracing::warn!("{}: {warning}", settings.path.display());
     }
     let (sources, topics) = (config.sources.len(), config.topics.len());
-    mill.reconfigure(config).await.map_err(|error| format!("{error:#}"))?;
+    mill.reconfigure(config).await.map_err(|error| Problem {
+        text: format!("{error:#}"),
+        will_pass: error.is::<StoreError>() || error.is::<Arc<StoreError>>(),
+    })?;
     tracing::info!("the edited configuration is in effect: {sources} sources, {topics} topics");
     Ok(())
 }

@@ -2,9 +2,10 @@
 //!
 //! It has a thread of its own: sled blocks, and its writes must not wait behind other blocking work.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,6 +23,12 @@ use crate::store::source::SourceState;
 
 /// Documents that share one sync. More would save nothing and let sled's memory grow (its epochs advance with each operation).
 const GROUP: usize = 8;
+
+/// How long after a failure the store is first opened anew, and the longest time between two attempts.
+const FIRST_RECOVERY: Duration = Duration::from_secs(1);
+const LONGEST_RECOVERY: Duration = Duration::from_secs(10);
+/// How often a stuck committer looks for orders, which it refuses.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Orders that may wait. Pollers beyond it wait themselves, which bounds the memory of a burst.
 const WAITING: usize = 64;
@@ -53,7 +60,16 @@ impl Committer {
         let trouble = Arc::new(RwLock::new(None));
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
-        let mut work = Work { store, catalogue, topics, counters, changed, trouble: Arc::clone(&trouble) };
+        let mut work = Work {
+            store,
+            catalogue,
+            topics,
+            counters,
+            changed,
+            trouble: Arc::clone(&trouble),
+            recovery: None,
+            unwritten: HashMap::new(),
+        };
         std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || work.run(waiting))
@@ -86,9 +102,9 @@ impl Committer {
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Why nothing can be stored any more; `None` while all is well.
+    /// Why nothing can be stored for now; `None` while all is well.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.trouble.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn order(&self, order: Order) {
@@ -104,6 +120,12 @@ fn stopped() -> Arc<StoreError> {
 /// Tells whoever waits, once it is known how the sync went.
 type Acknowledgement = Box<dyn FnOnce(&Result<(), Arc<StoreError>>)>;
 
+/// When a stuck store is opened anew.
+struct Recovery {
+    at: Instant,
+    wait: Duration,
+}
+
 struct Work {
     store: Arc<Store>,
     catalogue: Arc<Catalogue>,
@@ -111,24 +133,15 @@ struct Work {
     counters: Counters,
     changed: Changed,
     trouble: Arc<RwLock<Option<String>>>,
+    /// Set while the store is stuck.
+    recovery: Option<Recovery>,
+    /// Facts that the store could not take; the poller counts on them being written.
+    unwritten: HashMap<Scope, Arc<SourceState>>,
 }
 
 impl Work {
     fn run(&mut self, mut waiting: mpsc::Receiver<Order>) {
-        loop {
-            let first = if self.topics.is_building() {
-                match waiting.try_recv() {
-                    Ok(order) => order,
-                    Err(mpsc::error::TryRecvError::Empty) => {
-                        self.build();
-                        continue;
-                    }
-                    Err(mpsc::error::TryRecvError::Disconnected) => return,
-                }
-            } else {
-                let Some(order) = waiting.blocking_recv() else { return };
-                order
-            };
+        while let Some(first) = self.next(&mut waiting) {
             let mut group = vec![first];
             while group.len() < GROUP
                 && let Ok(order) = waiting.try_recv()
@@ -139,11 +152,30 @@ impl Work {
         }
     }
 
+    /// The next order; what there is to do without one is done meanwhile. `None` when there will be none any more.
+    fn next(&mut self, waiting: &mut mpsc::Receiver<Order>) -> Option<Order> {
+        loop {
+            if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
+                self.recover();
+            }
+            if self.recovery.is_none() && !self.topics.is_building() {
+                return waiting.blocking_recv();
+            }
+            match waiting.try_recv() {
+                Ok(order) => return Some(order),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) if self.recovery.is_some() => std::thread::sleep(LOOK),
+                Err(mpsc::error::TryRecvError::Empty) => self.build(),
+            }
+        }
+    }
+
     /// Applies a group, syncs once, and acknowledges.
     fn work(&mut self, group: Vec<Order>) {
         let mut feeds = HashSet::new();
         let mut everything = false;
         let mut done: Vec<Acknowledgement> = Vec::new();
+        let mut facts = Vec::new();
         for order in group {
             match order {
                 Order::Absorb(prepared, answer) => {
@@ -154,8 +186,10 @@ impl Work {
                     done.push(acknowledge(answer, result));
                 }
                 Order::Remember(sources) => {
-                    let result = self.store.commit(&Commit { sources, ..Commit::default() });
-                    self.note(&result);
+                    facts.extend(sources.iter().cloned());
+                    if let Err(error) = self.store.commit(&Commit { sources, ..Commit::default() }) {
+                        tracing::error!(%error, "the facts of sources could not be stored");
+                    }
                 }
                 Order::Follow(catalogue, answer) => {
                     let result = Topics::read(&catalogue, &self.store).map(|topics| self.topics = topics);
@@ -168,15 +202,48 @@ impl Work {
         }
         let synced = self.store.sync();
         self.note(&synced);
+        if synced.is_err() {
+            self.unwritten.extend(facts);
+        }
         let synced = synced.map_err(Arc::new);
         for tell in done {
             tell(&synced);
         }
         if everything {
             (self.changed)(None);
-        } else if !feeds.is_empty() {
+        } else if !feeds.is_empty() && synced.is_ok() {
             (self.changed)(Some(&feeds));
         }
+    }
+
+    /// Opens a stuck store anew, and lets go of everything that was known beyond what it holds.
+    fn recover(&mut self) {
+        match self.opened_anew() {
+            Ok(()) => {
+                self.recovery = None;
+                *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
+                tracing::info!("the store can be written again; everything that was acknowledged is there");
+                (self.changed)(None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store still cannot be written");
+                let wait = self.recovery.as_ref().map_or(FIRST_RECOVERY, |recovery| recovery.wait * 2);
+                self.fail(&error, wait.min(LONGEST_RECOVERY));
+            }
+        }
+    }
+
+    fn opened_anew(&mut self) -> Result<(), StoreError> {
+        let store = &self.store;
+        let bug = |_| Err(StoreError::Stopped("opening the store anew ended in a bug".to_owned()));
+        catch_unwind(AssertUnwindSafe(|| store.recover())).unwrap_or_else(bug)?;
+        self.counters = store.counters()?;
+        self.topics = Topics::read(&self.catalogue, store)?;
+        let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
+        store.commit(&Commit { sources, ..Commit::default() })?;
+        store.sync()?;
+        self.unwritten.clear();
+        Ok(())
     }
 
     /// A bug that one document brings to light costs that document, not the committer.
@@ -190,7 +257,10 @@ impl Work {
 
     fn build(&mut self) {
         match self.topics.build(&self.store, &self.catalogue, clock::now()) {
-            Ok(None) => {}
+            Ok(None) => {
+                let synced = self.store.sync();
+                self.note(&synced);
+            }
             Ok(Some(topic)) => {
                 let synced = self.store.sync();
                 self.note(&synced);
@@ -198,17 +268,27 @@ impl Work {
                 (self.changed)(Some(&only(topic)));
             }
             Err(error) => {
-                self.note::<()>(&Err(error));
+                tracing::error!(%error, "the memberships of a topic cannot follow its new definition");
                 self.topics.give_up_building();
+                // Was it the disk, then the store is stuck, and a recovery begins it anew.
+                let synced = self.store.sync();
+                self.note(&synced);
             }
         }
     }
 
-    fn note<T>(&self, result: &Result<T, StoreError>) {
-        if let Err(error) = result {
-            tracing::error!(%error, "the store cannot be written: nothing new is kept until the daemon is started again");
-            *self.trouble.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error.to_string());
+    fn note(&mut self, synced: &Result<(), StoreError>) {
+        if let Err(error) = synced
+            && self.recovery.is_none()
+        {
+            tracing::error!(%error, "the store cannot be written: nothing new is kept until it can be; it is tried again and again");
+            self.fail(error, FIRST_RECOVERY);
         }
+    }
+
+    fn fail(&mut self, error: &StoreError, wait: Duration) {
+        self.recovery = Some(Recovery { at: Instant::now() + wait, wait });
+        *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
     }
 }
 

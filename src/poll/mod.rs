@@ -30,6 +30,8 @@ use crate::select::catalogue::Catalogue;
 const REMEMBER: Duration = Duration::from_secs(60);
 /// Longest sleep. The wall clock may jump while we sleep; then what is due is found at the latest by this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How soon the poller looks whether things can be stored again.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Tasks for each slot of `concurrency`: some wait for their host while others fetch.
 const TASKS_PER_SLOT: usize = 4;
 
@@ -160,6 +162,10 @@ impl Table {
 
     /// Starts what is due, as far as there is room; gives the time to the next.
     fn start_due(&mut self, polling: &Arc<Polling>) -> Duration {
+        if polling.is_paused() {
+            self.refuse_waiting(polling);
+            return PAUSE;
+        }
         let now = clock::now();
         while let Some((at, key)) = self.queue.first().cloned() {
             if at > now {
@@ -199,6 +205,22 @@ impl Table {
                 Err(outcome) => drop(wish.reports.send(Report { source: key, outcome })),
             }
         }
+    }
+
+    /// Whoever waits for a poll that cannot begin is told so.
+    fn refuse_waiting(&mut self, polling: &Polling) {
+        let now = clock::now();
+        let running: Vec<&SourceKey> = self.running.values().collect();
+        self.waiting.retain(|key, waiting| {
+            if running.contains(&key) {
+                return true;
+            }
+            let Err(outcome) = polling.permitted(key, true, now) else { return true };
+            for reports in waiting {
+                let _ = reports.send(Report { source: key.clone(), outcome: outcome.clone() });
+            }
+            false
+        });
     }
 
     fn ended(&mut self, polling: &Polling, ended: Result<(tokio::task::Id, Outcome), tokio::task::JoinError>) {

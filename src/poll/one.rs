@@ -93,8 +93,16 @@ impl Polling {
         self.book.release(key);
     }
 
+    /// While nothing can be stored there is no use in asking publishers.
+    pub fn is_paused(&self) -> bool {
+        self.committer.trouble().is_some()
+    }
+
     /// Whether a source may be polled on demand; else how the wish ends.
     pub fn permitted(&self, key: &SourceKey, force: bool, now: Timestamp) -> Result<(), Outcome> {
+        if let Some(trouble) = self.committer.trouble() {
+            return Err(Outcome::Failed(format!("nothing can be stored: {trouble}")));
+        }
         if let Some(until) = self.book.throttled_until(key, now) {
             return Err(Outcome::Throttled(Some(until)));
         }
@@ -184,6 +192,11 @@ impl Polling {
                 self.counters.absorbed(new, joined, updated);
                 self.book.check_in(&key, absorbed.state, Some(hashes), true);
                 Outcome::Absorbed { new, joined, updated }
+            }
+            // It is no fault of the source, and it is polled as soon as the store has recovered.
+            Err(error) if self.is_paused() => {
+                self.book.release(&key);
+                Outcome::Failed(format!("nothing can be stored: {error}"))
             }
             Err(error) => self.fail(&key, before, format!("the store does not take it: {error}"), now),
         }

@@ -77,7 +77,7 @@ impl Topics {
         found
     }
 
-    /// The old memberships stay in effect until the program starts anew.
+    /// The old memberships stay in effect until the topics are read again.
     pub fn give_up_building(&mut self) {
         for rule in &mut self.rules {
             rule.building = None;

@@ -38,6 +38,7 @@ impl StoreDoor {
         let job = move |store: &Store| {
             let request = FeedRequest::plain(feed, Format::Atom);
             let selection = page::select(store, &catalogue, &request, now);
+            store.wait_for_sync()?;
             Ok(selection.map(|selection| {
                 let prepared = prepare(&catalogue, &request, selection);
                 let formats = Format::ALL.into_iter();
@@ -56,6 +57,7 @@ impl Door for StoreDoor {
         Box::pin(async move {
             let job = move |store: &Store| {
                 let selection = page::select(store, &catalogue, &request, now);
+                store.wait_for_sync()?;
                 Ok(selection.map(|selection| prepare(&catalogue, &request, selection).render(&request)))
             };
             match handle.run(job).await {

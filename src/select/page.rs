@@ -53,6 +53,8 @@ impl From<SelectError> for Refusal {
         match error {
             SelectError::Refused(what) => Self::Bad(what),
             SelectError::Unknown(_) => Self::NotFound(error.to_string()),
+            // The committer has told why, and tries again.
+            SelectError::Store(StoreError::Stuck(_)) => Self::Busy,
             SelectError::Store(error) => {
                 tracing::error!(%error, "a feed cannot be read from the store");
                 Self::Failed

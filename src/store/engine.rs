@@ -37,7 +37,7 @@ pub enum StoreError {
     Damaged(String),
     #[error("the store failed: {0}")]
     Failed(Box<dyn std::error::Error + Send + Sync>),
-    #[error("the store takes nothing more after an earlier failure ({0}); mend its cause and start feedmill again")]
+    #[error("the store waits for the end of an earlier failure ({0}); mend its cause, feedmill tries again by itself")]
     Stuck(String),
     #[error("a store job did not finish: {0}")]
     Stopped(String),
@@ -87,6 +87,9 @@ impl Batch {
 }
 
 /// An ordered map of bytes. Keys begin with a byte below 0x70; the rest is the engine's own.
+///
+/// After a failed write nothing is certain but what was synced: from then on every call gives [`StoreError::Stuck`], reads too, until
+/// [`Engine::recover`] succeeds.
 pub trait Engine: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -99,8 +102,12 @@ pub trait Engine: Send + Sync {
     /// Atomic, and visible when it returns; durable only after [`Engine::sync`]. At most [`WRITES_LIMIT`] writes.
     fn apply(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Everything applied before is on the disk when it returns `Ok`. After an error nothing more is taken.
+    /// Everything applied before is on the disk when it returns `Ok`.
     fn sync(&self) -> Result<(), StoreError>;
+
+    /// Opens anew after a failure. Everything that was synced is there when it returns `Ok`, and all that can be read is on the disk;
+    /// what was applied after the last sync may be gone. After an error it is stuck as before, and may be asked again.
+    fn recover(&self) -> Result<(), StoreError>;
 
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 }

@@ -4,7 +4,8 @@
 //! between two batches leaves entries without their validators and the same document is simply read again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
@@ -43,14 +44,48 @@ pub struct Commit {
     pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
 }
 
+/// Longest wait of a reader for the sync of what it has read.
+const SYNC_PATIENCE: Duration = Duration::from_secs(10);
+
 /// All that is durable, behind one value.
 pub struct Store {
     engine: Box<dyn Engine>,
+    commits: Mutex<Commits>,
+    synced: Condvar,
+}
+
+/// How many commits there were, and how many of them are on the disk.
+#[derive(Default)]
+struct Commits {
+    applied: u64,
+    synced: u64,
+    is_stuck: bool,
 }
 
 impl Store {
     pub fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine }
+        Self { engine, commits: Mutex::default(), synced: Condvar::new() }
+    }
+
+    fn commits(&self) -> MutexGuard<'_, Commits> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until everything that can have been read so far is on the disk: what is shown must not be lost. A commit is visible
+    /// before it is durable.
+    ///
+    /// # Errors
+    /// When it does not get there, because the store is stuck or the disk too slow.
+    pub fn wait_for_sync(&self) -> Result<(), StoreError> {
+        let commits = self.commits();
+        let target = commits.applied;
+        let is_behind = |commits: &mut Commits| commits.synced < target && !commits.is_stuck;
+        let waited = self.synced.wait_timeout_while(commits, SYNC_PATIENCE, is_behind);
+        let (commits, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if commits.synced < target {
+            return Err(StoreError::Stuck("what was read is not on the disk yet".to_owned()));
+        }
+        Ok(())
     }
 
     pub fn counters(&self) -> Result<Counters, StoreError> {
@@ -157,6 +192,8 @@ impl Store {
 
     /// Applies a commit; visible at once, durable after [`Store::sync`].
     pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        // Counted before: a reader who sees any of it waits for it.
+        self.commits().applied += 1;
         let mut batch = Batch::default();
         for write in &commit.entries {
             if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
@@ -238,7 +275,25 @@ impl Store {
 
     /// Everything that was committed before is on the disk when it returns `Ok`.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.engine.sync()
+        let target = self.commits().applied;
+        let result = self.engine.sync();
+        let mut commits = self.commits();
+        match &result {
+            Ok(()) => commits.synced = commits.synced.max(target),
+            Err(_) => commits.is_stuck = true,
+        }
+        drop(commits);
+        self.synced.notify_all();
+        result
+    }
+
+    /// Opens the engine anew after a failure; what was not synced may be gone.
+    pub fn recover(&self) -> Result<(), StoreError> {
+        self.engine.recover()?;
+        let mut commits = self.commits();
+        commits.synced = commits.applied;
+        commits.is_stuck = false;
+        Ok(())
     }
 
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {

@@ -6,12 +6,23 @@
 //! - Records above a quarter of a segment go to files in `blobs/` that are never synced. Values are therefore cut into chunks of
 //!   `CHUNK` bytes, and `blobs/` stays empty.
 //! - A lost log opens as an empty store without an error. A marker file beside it, written last, tells loss from a new store.
-//! - After one failed write nothing that follows may be acknowledged, so errors are sticky.
+//! - Its configuration is written without a sync, and half of it is refused. A store is therefore made under another name, synced, and
+//!   then renamed.
+//! - A snapshot whose writing was cut short is taken for a whole one, and refused. It is removed before opening.
+//! - Its threads may hold the log's lock a little longer than the value that was dropped.
+//! - After one failed write nothing that follows may be acknowledged, so errors are sticky. To recover, the tree is closed and opened
+//!   anew in the same process. Unless the disk was merely full, its log is first written once more: after a failed sync the system
+//!   may have forgotten which pages the disk does not hold.
+//! - A write that fails while `flush()` waits for it may wake nobody; a second `flush()` does.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, TryLockError, mpsc};
+use std::time::{Duration, Instant};
 
 use sled::IVec;
 
@@ -31,15 +42,26 @@ const FORMAT_KEY: &[u8] = b"\x01format";
 
 const MARKER: &str = "FEEDMILL";
 const FOLDER: &str = "sled";
+/// A store that is being made, or whose making was cut short.
+const UNFINISHED: &str = ".sled";
+/// Room on the disk without which a recovery is not begun: a few of sled's segments.
+const ROOM: usize = 4 << 20;
+/// A flush that takes longer may wait for a write that has failed.
+const STALLED: Duration = Duration::from_secs(2);
+/// How long a log that was just closed may stay locked.
+const CLOSING: Duration = Duration::from_secs(10);
 /// Names that a running daemon adds to the store's folder.
 const OURS: &[&str] = &[MARKER, FOLDER, "feedmill.sock"];
 
 /// See the module.
 pub struct SledEngine {
-    db: sled::Db,
-    /// A second handle of sled's log, which can be told to reach the disk.
-    log: File,
+    path: PathBuf,
+    cache_bytes: u64,
+    /// `None` after a recovery that did not succeed.
+    tree: RwLock<Option<Tree>>,
     stuck: RwLock<Option<String>>,
+    /// The disk may not hold what the system shows of the log.
+    is_doubtful: AtomicBool,
 }
 
 impl SledEngine {
@@ -48,62 +70,179 @@ impl SledEngine {
     /// # Errors
     /// When the folder is in use, foreign, emptied, newer than this program, or cannot be written. Nothing has been changed then.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let unwritable = |cause| StoreError::Unwritable { path: path.to_owned(), cause };
         let has_marker = path.join(MARKER).exists();
         if path.exists() {
             refuse_foreign(path, has_marker)?;
         }
-        let tree = path.join(FOLDER);
-        if has_marker && !tree.join("db").exists() {
-            return Err(StoreError::Emptied(path.to_owned()));
-        }
-        fs::create_dir_all(path).map_err(unwritable)?;
-        probe(path).map_err(unwritable)?;
-        let db = sled::Config::new()
-            .path(&tree)
-            .cache_capacity(cache_bytes)
-            // A second line: segments are cleaned on its thread, too.
-            .flush_every_ms(Some(500))
-            .open()
-            .map_err(|error| opening(path, error))?;
-        let log = File::open(tree.join("db")).map_err(unwritable)?;
-        let engine = Self { db, log, stuck: RwLock::new(None) };
-        engine.check_format(path, has_marker)?;
-        engine.sync_folders(path, &tree).map_err(unwritable)?;
-        if !has_marker {
-            write_marker(path).map_err(unwritable)?;
-        }
-        Ok(engine)
+        let tree = open(path, cache_bytes, has_marker)?;
+        Ok(Self {
+            path: path.to_owned(),
+            cache_bytes,
+            tree: RwLock::new(Some(tree)),
+            stuck: RwLock::new(None),
+            is_doubtful: AtomicBool::new(false),
+        })
     }
 
-    fn check_format(&self, path: &Path, has_marker: bool) -> Result<(), StoreError> {
-        match self.get(FORMAT_KEY)?.as_deref() {
-            Some([FORMAT]) => Ok(()),
-            Some([found, ..]) if *found > FORMAT => Err(StoreError::Newer { found: *found, known: FORMAT }),
-            Some(_) => Err(StoreError::Damaged("its format number cannot be read".to_owned())),
-            None if has_marker => Err(StoreError::Emptied(path.to_owned())),
-            None => {
-                let mut batch = Batch::default();
-                batch.put(FORMAT_KEY.to_vec(), vec![FORMAT]);
-                self.apply(&batch)?;
-                self.sync()
-            }
+    /// Runs a job on the tree unless there was a failure; `sticks` when an error of the job is one.
+    fn with<T>(&self, sticks: bool, job: impl FnOnce(&Tree) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let tree = match self.tree.try_read() {
+            Ok(tree) => tree,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Stuck("it is being opened anew".to_owned())),
+        };
+        let stuck = self.stuck.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let tree = match (stuck, tree.as_ref()) {
+            (None, Some(tree)) => tree,
+            (why, _) => return Err(StoreError::Stuck(why.unwrap_or_default())),
+        };
+        let result = job(tree);
+        if let (true, Err(error)) = (sticks, &result) {
+            self.stick(error);
         }
+        result
+    }
+
+    pub(super) fn stick(&self, error: &StoreError) {
+        if !is_full(error) {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
+        let mut stuck = self.stuck.write().unwrap_or_else(PoisonError::into_inner);
+        stuck.get_or_insert_with(|| error.to_string());
+    }
+}
+
+impl Engine for SledEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(false, |tree| tree.get(key))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        if from >= to {
+            return Ok(Pairs::new());
+        }
+        self.with(false, |tree| tree.collect(tree.db.range(from..to), limit))
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        if from >= to {
+            return Ok(Pairs::new());
+        }
+        self.with(false, |tree| tree.collect(tree.db.range(from..to).rev(), limit))
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        debug_assert!(batch.len() <= WRITES_LIMIT, "callers bound their batches");
+        self.with(true, |tree| tree.write(batch))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.with(true, |tree| {
+            tree.flush()?;
+            tree.log.sync_data().map_err(|error| StoreError::Failed(error.into()))
+        })
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        let unwritable = |cause| StoreError::Unwritable { path: self.path.clone(), cause };
+        // Room first: an opening that fails half-way would only add to the trouble.
+        make_room(&self.path).map_err(unwritable)?;
+        if let Some(old) = tree.take() {
+            close(old);
+        }
+        let log = closed(&self.path.join(FOLDER)).map_err(unwritable)?;
+        if self.is_doubtful.load(Ordering::Relaxed) {
+            rewrite(&log).map_err(unwritable)?;
+        }
+        drop(log);
+        *tree = Some(open(&self.path, self.cache_bytes, true)?);
+        self.is_doubtful.store(false, Ordering::Relaxed);
+        *self.stuck.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.with(false, |tree| tree.db.size_on_disk().map_err(failed))
+    }
+}
+
+fn open(path: &Path, cache_bytes: u64, has_marker: bool) -> Result<Tree, StoreError> {
+    let unwritable = |cause| StoreError::Unwritable { path: path.to_owned(), cause };
+    let folder = path.join(FOLDER);
+    if has_marker && !folder.join("db").exists() {
+        return Err(StoreError::Emptied(path.to_owned()));
+    }
+    fs::create_dir_all(path).map_err(unwritable)?;
+    probe(path).map_err(unwritable)?;
+    if !folder.exists() {
+        let unfinished = path.join(UNFINISHED);
+        Tree::make(&unfinished, cache_bytes).map_err(unwritable)?;
+        fs::rename(&unfinished, &folder).map_err(unwritable)?;
+    }
+    let tree = Tree::open(&folder, cache_bytes).map_err(|error| opening(path, error))?;
+    match tree.get(FORMAT_KEY)?.as_deref() {
+        Some([FORMAT]) => {}
+        Some([found, ..]) if *found > FORMAT => return Err(StoreError::Newer { found: *found, known: FORMAT }),
+        Some(_) => return Err(StoreError::Damaged("its format number cannot be read".to_owned())),
+        None if has_marker => return Err(StoreError::Emptied(path.to_owned())),
+        None => tree.write_format()?,
+    }
+    tree.sync_files(&folder).map_err(unwritable)?;
+    if !has_marker {
+        sync_above(&folder).map_err(unwritable)?;
+        write_marker(path).map_err(unwritable)?;
+    }
+    Ok(tree)
+}
+
+/// sled, open.
+struct Tree {
+    db: sled::Db,
+    /// A second handle of sled's log, which can be told to reach the disk.
+    log: File,
+}
+
+impl Tree {
+    fn open(folder: &Path, cache_bytes: u64) -> sled::Result<Self> {
+        remove_unfinished_snapshots(folder)?;
+        let config = sled::Config::new().path(folder).cache_capacity(cache_bytes);
+        // A second line: segments are cleaned on its thread, too.
+        let db = config.flush_every_ms(Some(500)).open()?;
+        let log = File::open(folder.join("db"))?;
+        Ok(Self { db, log })
+    }
+
+    /// Makes an empty tree that is whole on the disk.
+    fn make(folder: &Path, cache_bytes: u64) -> std::io::Result<()> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        let tree = Self::open(folder, cache_bytes)?;
+        tree.write_format().map_err(std::io::Error::other)?;
+        tree.sync_files(folder)?;
+        close(tree);
+        closed(folder).map(drop)
+    }
+
+    fn write_format(&self) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put(FORMAT_KEY.to_vec(), vec![FORMAT]);
+        self.write(&batch)?;
+        self.flush()
     }
 
     /// sled syncs no folder and writes its configuration without syncing it.
-    fn sync_folders(&self, path: &Path, tree: &Path) -> std::io::Result<()> {
-        let parent = path.canonicalize()?.parent().map(Path::to_owned);
-        let places =
-            [Some(tree.join("conf")), Some(tree.join("blobs")), Some(tree.to_owned()), Some(path.to_owned()), parent];
-        for place in places.into_iter().flatten().filter(|place| place.exists()) {
-            match File::open(&place).and_then(|file| file.sync_all()) {
-                // The folder above may belong to somebody else; syncing it is a courtesy then.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-                other => other?,
-            }
+    fn sync_files(&self, folder: &Path) -> std::io::Result<()> {
+        for place in [folder.join("conf"), folder.join("blobs"), folder.to_owned()] {
+            File::open(place)?.sync_all()?;
         }
         self.log.sync_data()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.db.get(key).map_err(failed)?;
+        value.map(|value| self.whole(key, &value)).transpose()
     }
 
     fn whole(&self, key: &[u8], value: &IVec) -> Result<Vec<u8>, StoreError> {
@@ -142,18 +281,6 @@ impl SledEngine {
         Ok(())
     }
 
-    fn check_stuck(&self) -> Result<(), StoreError> {
-        let stuck = self.stuck.read().unwrap_or_else(PoisonError::into_inner);
-        stuck.as_ref().map_or(Ok(()), |why| Err(StoreError::Stuck(why.clone())))
-    }
-
-    fn stick<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        result.inspect_err(|error| {
-            let mut stuck = self.stuck.write().unwrap_or_else(PoisonError::into_inner);
-            stuck.get_or_insert_with(|| error.to_string());
-        })
-    }
-
     fn write(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut writes = sled::Batch::default();
         for write in batch.writes() {
@@ -181,47 +308,25 @@ impl SledEngine {
         }
         Ok(())
     }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        let (done, waiting) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while waiting.recv_timeout(STALLED) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    let _ = self.db.flush();
+                }
+            });
+            let flushed = self.db.flush();
+            drop(done);
+            flushed.map(drop).map_err(failed)
+        })
+    }
 }
 
-impl Engine for SledEngine {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.db.get(key).map_err(failed)?;
-        value.map(|value| self.whole(key, &value)).transpose()
-    }
-
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
-        if from >= to {
-            return Ok(Pairs::new());
-        }
-        self.collect(self.db.range(from..to), limit)
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
-        if from >= to {
-            return Ok(Pairs::new());
-        }
-        self.collect(self.db.range(from..to).rev(), limit)
-    }
-
-    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
-        debug_assert!(batch.len() <= WRITES_LIMIT, "callers bound their batches");
-        self.check_stuck()?;
-        self.stick(self.write(batch))
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        self.check_stuck()?;
-        let flushed = self
-            .db
-            .flush()
-            .map_err(failed)
-            .and_then(|_| self.log.sync_data().map_err(|error| StoreError::Failed(error.into())));
-        self.stick(flushed)
-    }
-
-    fn size_on_disk(&self) -> Result<u64, StoreError> {
-        self.db.size_on_disk().map_err(failed)
-    }
+/// A tree that failed to sync says so by a panic when it is dropped; that is known already.
+fn close(tree: Tree) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(tree)));
 }
 
 /// Chunks after the first have names of their own, which no scan of a caller meets.
@@ -280,6 +385,83 @@ fn refuse_foreign(path: &Path, has_marker: bool) -> Result<(), StoreError> {
         Some(name) if !has_marker => Err(foreign(format!("it holds `{name}`"))),
         _ => Ok(()),
     }
+}
+
+/// Makes durable that there is such a path. Folders may have been made by an earlier start that was cut short.
+fn sync_above(path: &Path) -> std::io::Result<()> {
+    for folder in path.canonicalize()?.ancestors().skip(1) {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // A folder that belongs to somebody else is older than we are; syncing it is a courtesy.
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// A write that was refused for want of room has reached neither the disk nor the system's memory.
+fn is_full(error: &StoreError) -> bool {
+    let StoreError::Failed(cause) = error else { return false };
+    let cause = match cause.downcast_ref() {
+        Some(sled::Error::Io(cause)) => Some(cause),
+        _ => cause.downcast_ref::<std::io::Error>(),
+    };
+    cause.is_some_and(|cause| cause.kind() == ErrorKind::StorageFull)
+}
+
+/// A snapshot only saves time at the next start. While it is written it has this ending, which sled forgets to skip when it reads.
+fn remove_unfinished_snapshots(folder: &Path) -> std::io::Result<()> {
+    let Ok(log) = File::open(folder.join("db")) else { return Ok(()) };
+    if log.try_lock().is_err() {
+        // Another process is writing it.
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The log of a tree that was closed, locked: sled's own threads may hold it a little longer.
+fn closed(folder: &Path) -> std::io::Result<File> {
+    let log = File::options().read(true).write(true).open(folder.join("db"))?;
+    let began = Instant::now();
+    loop {
+        match log.try_lock() {
+            Ok(()) => return Ok(log),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Err(fs::TryLockError::WouldBlock) if began.elapsed() > CLOSING => return Err(ErrorKind::WouldBlock.into()),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Makes a file on the disk what it seems to be.
+fn rewrite(file: &File) -> std::io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            return file.sync_all();
+        }
+        file.write_all_at(&buffer[..length], at)?;
+        at += length as u64;
+    }
+}
+
+/// Whether there is room for going on for a while.
+fn make_room(path: &Path) -> std::io::Result<()> {
+    let place = path.join(".room");
+    let written = File::create(&place).and_then(|mut file| {
+        file.write_all(&vec![b' '; ROOM])?;
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&place);
+    written.and(removed)
 }
 
 /// Finds out now, with a plain error, that nothing can be written.

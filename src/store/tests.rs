@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use crate::store::engine::{Batch, Engine, StoreError};
+use crate::store::entries::{Commit, Store};
 use crate::store::memory::MemoryEngine;
+use crate::store::record::Counters;
 use crate::store::sled::SledEngine;
 
 const CACHE: u64 = 8 << 20;
@@ -101,6 +103,59 @@ fn the_memory_engine_forgets_what_was_not_synced() {
     assert_eq!(engine.scan(b"\x00", b"\xff", 10).unwrap().len(), 1);
 }
 
+/// Both engines, with a way to make each fail at its next write.
+fn check_failing(law: impl Fn(&dyn Engine, &dyn Fn(bool))) {
+    let memory = MemoryEngine::default();
+    law(&memory, &|is_failing| memory.fail(is_failing));
+    let (_folder, engine) = sled();
+    let failure = StoreError::Failed("it was told to fail".into());
+    law(&engine, &|is_failing| {
+        if is_failing {
+            engine.stick(&failure);
+        }
+    });
+}
+
+#[test]
+fn after_a_failure_nothing_is_taken_or_read_until_it_has_recovered() {
+    check_failing(|engine, fail| {
+        put(engine, &[(b"\x02a", b"1")]);
+        engine.sync().unwrap();
+        put(engine, &[(b"\x02b", b"2")]);
+        fail(true);
+        assert!(engine.sync().is_err());
+        assert!(matches!(engine.apply(&Batch::default()), Err(StoreError::Stuck(_))));
+        assert!(matches!(engine.get(b"\x02a"), Err(StoreError::Stuck(_))));
+        assert!(matches!(engine.scan(b"\x02", b"\x03", 9), Err(StoreError::Stuck(_))));
+        fail(false);
+        engine.recover().unwrap();
+        assert_eq!(engine.get(b"\x02a").unwrap().as_deref(), Some(&b"1"[..]));
+        put(engine, &[(b"\x02c", b"3")]);
+        engine.sync().unwrap();
+        engine.recover().unwrap();
+        assert_eq!(engine.get(b"\x02c").unwrap().as_deref(), Some(&b"3"[..]), "to recover without need loses nothing");
+    });
+}
+
+#[test]
+fn readers_wait_for_the_sync_of_what_they_read() {
+    let engine = MemoryEngine::default();
+    let store = Store::new(Box::new(engine.clone()));
+    store.commit(&Commit::default()).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| store.wait_for_sync());
+        store.sync().unwrap();
+        assert!(reader.join().unwrap().is_ok());
+    });
+    engine.fail(true);
+    assert!(store.commit(&Commit { counters: Some(Counters::default()), ..Commit::default() }).is_err());
+    assert!(store.sync().is_err());
+    assert!(matches!(store.wait_for_sync(), Err(StoreError::Stuck(_))));
+    engine.fail(false);
+    store.recover().unwrap();
+    store.wait_for_sync().unwrap();
+}
+
 #[test]
 fn a_store_opens_once() {
     let (folder, _engine) = sled();
@@ -150,6 +205,15 @@ fn a_creation_that_was_cut_short_is_finished() {
     std::fs::remove_file(path.join("FEEDMILL")).unwrap();
     drop(SledEngine::open(&path, CACHE).unwrap());
     assert!(path.join("FEEDMILL").exists());
+}
+
+#[test]
+fn a_snapshot_that_was_cut_short_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    drop(SledEngine::open(&path, CACHE).unwrap());
+    std::fs::write(path.join("sled/snap.FFFF.generating"), b"").unwrap();
+    drop(SledEngine::open(&path, CACHE).unwrap());
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod daemon;
 mod laws;
 mod layers;
 mod origin;
+mod power;
 mod program;
 mod reading;
+mod recovery;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -33,6 +33,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        Some(Self { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() })
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -59,7 +70,26 @@ pub fn told(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 impl Program {
     /// Starts the daemon on `feeds.toml` in a folder, and waits until it listens.
     pub fn start(folder: &Path) -> Self {
-        let mut child = binary(folder).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::try_start(folder, &[]).unwrap_or_else(|log| panic!("the daemon does not start:\n{log}"))
+    }
+
+    /// As [`Program::start`], with variables in its environment.
+    ///
+    /// # Errors
+    /// Its log, when it ended before it listened.
+    pub fn try_start(folder: &Path, environment: &[(&str, PathBuf)]) -> Result<Self, String> {
+        let mut program = Self::spawn(folder, environment);
+        let line = program.look_for("listens on http://")?;
+        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+        address.clone_into(&mut program.address);
+        Ok(program)
+    }
+
+    /// Starts the daemon and waits for nothing.
+    pub fn spawn(folder: &Path, environment: &[(&str, PathBuf)]) -> Self {
+        let mut command = binary(folder);
+        command.envs(environment.iter().cloned());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -68,21 +98,21 @@ impl Program {
                 let _ = sender.send(line);
             }
         });
-        let mut program = Self { child, lines, address: String::new() };
-        let line = program.wait_for("listens on http://");
-        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
-        address.clone_into(&mut program.address);
-        program
+        Self { child, lines, address: String::new() }
     }
 
     /// Reads the log up to a line that holds this text.
     pub fn wait_for(&mut self, text: &str) -> String {
+        self.look_for(text).unwrap_or_else(|log| panic!("`{text}` does not appear in the log:\n{log}"))
+    }
+
+    fn look_for(&mut self, text: &str) -> Result<String, String> {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
+                Ok(line) if line.contains(text) => return Ok(line),
                 Ok(line) => seen.push(line),
-                Err(error) => panic!("`{text}` does not appear in the log ({error}):\n{}", seen.join("\n")),
+                Err(error) => return Err(format!("{}\n({error})", seen.join("\n"))),
             }
         }
     }
@@ -91,26 +121,27 @@ impl Program {
         self.ask("GET", path, &[])
     }
 
+    /// As [`Program::get`], of a program that may have ended.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_ask("GET", path, &[]).ok().flatten()
+    }
+
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.try_ask(method, path, headers).unwrap().expect("a whole answer")
+    }
+
+    fn try_ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> std::io::Result<Option<Answer>> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: elsewhere.example\r\nconnection: close\r\n{}\r\n",
             headers.concat()
-        )
-        .unwrap();
+        )?;
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
-        Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() }
+        stream.read_to_end(&mut bytes)?;
+        Ok(Answer::read(&bytes))
     }
 
     /// The items of a JSON feed.
