@@ -6,6 +6,7 @@ mod metrics;
 mod negotiate;
 mod page;
 mod plain;
+mod represent;
 mod routes;
 
 #[cfg(test)]

@@ -41,8 +41,10 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("anyhow::", &["src/cli", "src/daemon"]),
     ("atom_syndication::", &["src/render/atom.rs"]),
     ("axum::", &["src/serve"]),
+    ("brotli::", &["src/published/coding.rs"]),
     ("clap::", &["src/cli"]),
     ("feed_rs::", &["src/parse/border.rs"]),
+    ("flate2::", &["src/published/coding.rs"]),
     ("hyper::", &["src/serve"]),
     ("indicatif::", &["src/cli"]),
     ("minicbor::", &["src/store/record.rs"]),
@@ -55,7 +57,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("toml::", &["src/config"]),
     ("tracing_subscriber::", &["src/telemetry.rs"]),
     ("Utc::now", &["src/clock.rs"]),
-    ("zstd::", &["src/store/record.rs"]),
+    ("zstd::", &["src/store/record.rs", "src/published/coding.rs"]),
 ];
 
 /// One file of the source, without comments.
