@@ -3,4 +3,6 @@
 pub mod candidate;
 pub mod catalogue;
 pub mod door;
+mod fragments;
 pub mod page;
+mod recent;
