@@ -20,6 +20,7 @@ use crate::daemon::mill::Mill;
 use crate::daemon::settings::Settings;
 use crate::model::source::Location;
 use crate::poll::Drive;
+use crate::published::Door;
 use crate::serve::{self, Service};
 
 /// Runs the daemon until SIGINT or SIGTERM.
@@ -41,7 +42,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let service = Service {
         published: Arc::clone(&mill.published),
-        door: Arc::new(mill.door.clone()),
+        door: Arc::clone(&mill.door) as Arc<dyn Door>,
         counters: Arc::clone(&mill.polling.counters),
     };
     let serving = tokio::spawn(serve::run(listener, serve::router(service), stop.clone()));
