@@ -10,12 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use feedmill::config::{self, Surroundings};
 use feedmill::model::feed::{FeedName, Format};
-use feedmill::model::page::Page;
+use feedmill::model::page::{Page, Presented};
 use feedmill::model::source::{Scope, SourceKey};
 use feedmill::poll::absorb;
 use feedmill::poll::prepare::{self, Fresh, Prepared};
 use feedmill::poll::topics::Topics;
 use feedmill::published::request::FeedRequest;
+use feedmill::render::Fragments;
+use feedmill::render::sanitise::Sanitiser;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
 use feedmill::store::entries::Store;
@@ -135,10 +137,19 @@ fn steps(criterion: &mut Criterion) {
     let select = || page::select(&world.store, &world.catalogue, &request, now()).expect("memory does not fail");
     let mut writing = criterion.benchmark_group("feed of 100");
     writing.bench_function("newest", |bencher| bencher.iter(select));
+    let entries = select().entries;
+    let clean = |entries: &[Presented]| -> Vec<Arc<Fragments>> {
+        let mut sanitiser = Sanitiser::default();
+        let texts = entries.iter().map(|entry| {
+            let texts = entry.text.map(|name| world.store.texts(name).expect("memory does not fail"));
+            (entry, texts.flatten().unwrap_or_default())
+        });
+        texts.map(|(entry, texts)| Arc::new(Fragments::clean(&mut sanitiser, &texts, entry.url.as_ref()))).collect()
+    };
+    writing.bench_function("clean", |bencher| bencher.iter(|| clean(&entries)));
     let home_url = world.catalogue.base.clone();
-    let make = || Page { title: "All".to_owned(), home_url: home_url.clone(), entries: select().entries };
-    writing.bench_function("clean", |bencher| bencher.iter_batched(make, render::prepare, BatchSize::SmallInput));
-    let clean = render::prepare(make());
+    let page = Page { title: "All".to_owned(), home_url: home_url.clone(), entries: entries.clone() };
+    let clean = render::prepare(page, clean(&entries));
     for format in Format::ALL {
         writing.bench_function(format.suffix(), |bencher| {
             bencher.iter(|| render::feed(&clean, format, &home_url, None));

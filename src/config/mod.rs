@@ -60,6 +60,12 @@ pub struct Server {
     /// Ends with a slash.
     pub public_url: Option<Url>,
     pub title: String,
+    /// For rendered documents in memory, all together.
+    pub cache_bytes: u64,
+    /// Most connections of readers at once.
+    pub connections: usize,
+    /// Threads that answer readers; as many as the machine has cores when `None`.
+    pub threads: Option<usize>,
 }
 
 /// `[store]`

@@ -86,6 +86,9 @@ fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Probl
     let public_url =
         overridden(around, "FEEDMILL_SERVER_PUBLIC_URL", "https://news.example.org", public_url, problems).or(public);
     let title = table.text("title", problems).map_or_else(|| "feedmill".to_owned(), |title| title.value);
+    let cache_bytes = table.size("cache", 16_000_000..=64_000_000_000, problems).unwrap_or(128_000_000);
+    let connections = table.number("connections", 1..=1_000_000, problems).map_or(10_000, whole);
+    let threads = table.number("threads", 1..=64, problems).map(whole);
     table.finish(problems);
     let listen = listen.or(written).unwrap_or(default);
     if listen.ip().is_unspecified() && public_url.is_none() {
@@ -94,7 +97,7 @@ fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Probl
             listen.port()
         ));
     }
-    Server { listen, public_url, title }
+    Server { listen, public_url, title, cache_bytes, connections, threads }
 }
 
 fn public_url(text: &str) -> Option<Url> {

@@ -34,6 +34,8 @@ fn an_empty_file_is_a_configuration() {
     let config = read("");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8470");
     assert_eq!(config.store.path, Path::new("/home/feedmill-data"));
+    let server = &config.server;
+    assert_eq!((server.cache_bytes, server.connections, server.threads), (128_000_000, 10_000, None));
     assert_eq!((config.poll.concurrency, config.poll.per_host, config.poll.body_limit), (64, 2, 20_000_000));
 }
 
@@ -42,6 +44,9 @@ const EVERY_KEY: &str = r#"
         listen = "[::1]:80"
         public_url = "https://news.example.org/mill"
         title = "Mill"
+        cache = "1GB"
+        connections = 500
+        threads = 2
         [store]
         path = "/var/lib/mill"
         cache = "128MB"
@@ -103,6 +108,8 @@ fn every_key_is_understood() {
     );
     assert_eq!(one.was, [SourceKey::new("eins").unwrap()]);
     assert_eq!(config.sources[1].location, Location::File("/home/news.xml".into()));
+    let server = &config.server;
+    assert_eq!((server.cache_bytes, server.connections, server.threads), (1_000_000_000, 500, Some(2)));
     assert_eq!(config.server.public_url.unwrap().as_str(), "https://news.example.org/mill/");
     assert_eq!(config.poll.hosts["slow.example"].host_delay, Duration::from_secs(10));
     assert_eq!(config.poll.hosts["slow.example"].per_host, 1);

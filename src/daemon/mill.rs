@@ -1,5 +1,6 @@
 //! Store, committer, poller and republisher, started in this order and stopped in the reverse one.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, RwLock};
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
+use crate::model::feed::FeedId;
 use crate::model::source::SourceKey;
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
@@ -21,8 +23,10 @@ use crate::poll::{self, Drive, Report, Wish};
 use crate::published::Published;
 use crate::published::counters::Counters;
 use crate::republish::{self, Marks};
+use crate::select::cache::Cache;
 use crate::select::catalogue::Catalogue;
 use crate::select::door::StoreDoor;
+use crate::select::revisions::Revisions;
 use crate::store::Handle;
 use crate::store::entries::Store;
 use crate::store::sled::SledEngine;
@@ -41,7 +45,8 @@ pub struct Mill {
     pub polling: Arc<Polling>,
     pub published: Arc<Published>,
     pub marks: Arc<Marks>,
-    pub door: StoreDoor,
+    /// How readers ask for what is not kept ready.
+    pub door: Arc<Cache>,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -68,7 +73,9 @@ impl Mill {
         let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
 
         let marks = Arc::new(Marks::default());
-        let committer = start_committer(&store, &catalogue, &marks, followed.clone())?;
+        let revisions = Arc::new(Revisions::default());
+        let changed = changed(&marks, &revisions, followed.clone());
+        let committer = start_committer(&store, &catalogue, Arc::clone(&changed))?;
         let handle = Handle::new(Arc::clone(&store), READERS);
         let polling = Arc::new(Polling {
             book,
@@ -77,18 +84,21 @@ impl Mill {
             committer,
             catalogue: catalogues,
             counters: Arc::new(Counters::default()),
-            relearnt: relearnt(&marks, followed.clone()),
+            // A title or a site that became known changes every document that names its source.
+            relearnt: Box::new(move || changed(None)),
             learning: Mutex::new(Learning::default()),
         });
         let published = Arc::new(Published::default());
-        let door = StoreDoor::new(handle.clone(), followed.clone());
+        let rendering = StoreDoor::new(handle.clone(), followed.clone());
+        let behind = Arc::new(rendering.clone());
+        let door = Arc::new(Cache::new(behind, followed.clone(), revisions, Arc::clone(&published)));
         let stop = CancellationToken::new();
         let (wishes, wished) = mpsc::channel(16);
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
         let polls = poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone());
         tasks.spawn(on_own_thread("poller", polls)?);
-        tasks.spawn(republish::run(Arc::clone(&marks), door.clone(), Arc::clone(&published), followed, stop.clone()));
+        tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,
             handle,
@@ -212,19 +222,18 @@ fn on_own_thread(
     Ok(async move { drop(end.await) })
 }
 
-fn start_committer(
-    store: &Arc<Store>,
-    catalogue: &Arc<Catalogue>,
-    marks: &Arc<Marks>,
-    followed: watch::Receiver<Arc<Catalogue>>,
-) -> anyhow::Result<Committer> {
-    let marks = Arc::clone(marks);
-    let changed = Box::new(move |feeds: Option<&_>| republish::mark(&marks, &followed.borrow(), feeds));
-    Ok(Committer::start(Arc::clone(store), Arc::clone(catalogue), changed)?)
+/// Tells whoever makes or keeps documents which feeds differ now; `None` stands for all.
+type Changed = Arc<dyn Fn(Option<&HashSet<FeedId>>) + Send + Sync>;
+
+fn changed(marks: &Arc<Marks>, revisions: &Arc<Revisions>, followed: watch::Receiver<Arc<Catalogue>>) -> Changed {
+    let (marks, revisions) = (Arc::clone(marks), Arc::clone(revisions));
+    Arc::new(move |feeds| {
+        revisions.change(feeds);
+        republish::mark(&marks, &followed.borrow(), feeds);
+    })
 }
 
-/// A title or a site that became known changes every document that names its source.
-fn relearnt(marks: &Arc<Marks>, followed: watch::Receiver<Arc<Catalogue>>) -> Box<dyn Fn() + Send + Sync> {
-    let marks = Arc::clone(marks);
-    Box::new(move || republish::mark(&marks, &followed.borrow(), None))
+fn start_committer(store: &Arc<Store>, catalogue: &Arc<Catalogue>, changed: Changed) -> anyhow::Result<Committer> {
+    let changed = Box::new(move |feeds: Option<&_>| changed(feeds));
+    Ok(Committer::start(Arc::clone(store), Arc::clone(catalogue), changed)?)
 }

@@ -12,7 +12,6 @@ mod watch;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,8 @@ use crate::daemon::mill::Mill;
 use crate::daemon::settings::Settings;
 use crate::model::source::Location;
 use crate::poll::Drive;
-use crate::serve::{self, Service};
+use crate::published::Door;
+use crate::serve::{self, Service, Serving};
 
 /// Runs the daemon until SIGINT or SIGTERM.
 ///
@@ -30,8 +30,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let config = settings.read()?;
     let listen = config.server.listen;
     // The address first: two daemons on one machine are told apart before anything is written.
-    let listener = TcpListener::bind(listen).await.map_err(|error| settings::Fault::listen(listen, &error))?;
-    let address = listener.local_addr().context("the listening address cannot be read")?;
+    let threads = config.server.threads.unwrap_or_else(serve::usual_threads);
+    let listeners = serve::listen(listen, threads).map_err(|error| settings::Fault::listen(listen, &error))?;
+    let address = listeners.address;
+    let connections = config.server.connections;
     let store_path = config.store.path.clone();
     tell(&settings, &config);
     let mill = Arc::new(Mill::start(config, address, Drive::Schedule)?);
@@ -41,16 +43,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let service = Service {
         published: Arc::clone(&mill.published),
-        door: Arc::new(mill.door.clone()),
+        door: Arc::clone(&mill.door) as Arc<dyn Door>,
         counters: Arc::clone(&mill.polling.counters),
     };
-    let serving = tokio::spawn(serve::run(listener, serve::router(service), stop.clone()));
+    let serving = Serving::start(listeners, service, connections, stop.clone()).context("no thread can be started")?;
     let watching = tokio::spawn(watch::run(settings, Arc::clone(&mill), stop.clone()));
     let telling = tokio::spawn(status::run(Arc::clone(&mill), stop.clone()));
     until_told().await?;
     tracing::info!("stopping: what is under way is finished");
     stop.cancel();
-    let _ = tokio::join!(mill.stop(), serving, watching, telling, control);
+    let _ = tokio::join!(mill.stop(), serving.ended(), watching, telling, control);
     tracing::info!("stopped");
     Ok(())
 }

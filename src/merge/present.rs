@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::merge::canonical::site_host;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Sighting, Texts};
+use crate::model::entry::{Entry, Sighting};
 use crate::model::page::{Presented, Provenance};
 use crate::model::source::{Grounds, Scope, SourceKey};
 
@@ -50,8 +50,8 @@ pub fn shown<'a>(entry: &'a Entry, standing: &Standing) -> Option<&'a Sighting> 
     ranked.map(|(sighting, _)| sighting)
 }
 
-/// The entry as it is shown, with the raw fragments of the sighting that [`shown`] names.
-pub fn present(entry: &Entry, standing: &Standing, texts: Texts) -> Option<Presented> {
+/// The entry as it is shown.
+pub fn present(entry: &Entry, standing: &Standing) -> Option<Presented> {
     let shown = shown(entry, standing)?;
     let mut others: Vec<&Sighting> = entry
         .sightings
@@ -72,7 +72,7 @@ pub fn present(entry: &Entry, standing: &Standing, texts: Texts) -> Option<Prese
         categories: categories(&sightings),
         enclosures: shown.enclosures.clone(),
         language: shown.language.clone(),
-        texts,
+        text: shown.text,
         sightings: sightings.iter().map(|sighting| provenance(sighting, &standing.sources[&sighting.source])).collect(),
     })
 }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Timestamp;
 use super::document::{Enclosure, Guid, Person};
-use super::entry::{Ground, PublicId, Texts};
+use super::entry::{Ground, PublicId, TextName};
 use super::source::SourceKey;
 
 /// A sighting as a reader is told of it.
@@ -40,9 +40,17 @@ pub struct Presented {
     pub categories: Vec<String>,
     pub enclosures: Vec<Enclosure>,
     pub language: Option<String>,
-    pub texts: Texts,
+    /// Names the raw fragments of the shown sighting; `None` when its publisher sent none.
+    pub text: Option<TextName>,
     /// The shown one first, the others by key. Never empty.
     pub sightings: Vec<Provenance>,
+}
+
+impl Presented {
+    /// Where relative addresses in its fragments start from.
+    pub fn fragments_base(&self) -> Option<&Url> {
+        self.url.as_ref().or_else(|| self.sightings[0].site.as_ref())
+    }
 }
 
 /// One document of a feed, before it takes a format.

@@ -1,5 +1,6 @@
 //! The current documents and the state of the service, in memory: what republishing writes and serving reads.
 
+pub mod coding;
 pub mod counters;
 pub mod representation;
 pub mod request;
@@ -26,26 +27,54 @@ pub trait Door: Send + Sync {
 /// What is ready to be sent.
 #[derive(Default)]
 pub struct Published {
-    // Readers hold these locks only to clone a pointer.
-    current: RwLock<HashMap<(FeedName, Format), Arc<Representation>>>,
+    // Readers hold these locks only to clone a pointer. By the path, without the leading slash, so that an answer needs no more
+    // than a look at it.
+    current: RwLock<HashMap<String, Ready>>,
     status: RwLock<Arc<Status>>,
+}
+
+struct Ready {
+    feed: FeedName,
+    representation: Arc<Representation>,
 }
 
 impl Published {
     pub fn put(&self, feed: FeedName, format: Format, representation: Arc<Representation>) {
+        let path = path(&feed, format);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.insert((feed, format), representation);
+        current.insert(path, Ready { feed, representation });
+    }
+
+    /// Puts `after` in the place of `before`, unless something newer stands there.
+    pub fn replace(&self, feed: &FeedName, format: Format, before: &Arc<Representation>, after: Arc<Representation>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = current.get_mut(&path(feed, format))
+            && Arc::ptr_eq(&ready.representation, before)
+        {
+            ready.representation = after;
+        }
     }
 
     pub fn get(&self, feed: &FeedName, format: Format) -> Option<Arc<Representation>> {
+        self.at(&path(feed, format))
+    }
+
+    /// What is ready under a path without its leading slash: `all.atom`, `topics/world-news.rss`.
+    pub fn at(&self, path: &str) -> Option<Arc<Representation>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(&(feed.clone(), format)).cloned()
+        current.get(path).map(|ready| Arc::clone(&ready.representation))
     }
 
     /// Drops every feed that is not named.
     pub fn retain(&self, feeds: &[FeedName]) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.retain(|(feed, _), _| feeds.contains(feed));
+        current.retain(|_, ready| feeds.contains(&ready.feed));
+    }
+
+    /// How much memory everything ready takes, in bytes.
+    pub fn size(&self) -> usize {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.values().map(|ready| ready.representation.size()).sum()
     }
 
     pub fn status(&self) -> Arc<Status> {
@@ -55,4 +84,8 @@ impl Published {
     pub fn set_status(&self, status: Arc<Status>) {
         *self.status.write().unwrap_or_else(PoisonError::into_inner) = status;
     }
+}
+
+fn path(feed: &FeedName, format: Format) -> String {
+    format!("{feed}.{}", format.suffix())
 }

@@ -21,14 +21,14 @@ pub enum Refusal {
 }
 
 /// A place in a feed's order, as pages name it: `before=1795000000000-42`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
     pub sort_at_ms: i64,
     pub seq: u64,
 }
 
 /// One request for a feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FeedRequest {
     pub feed: FeedName,
     pub format: Format,

@@ -44,8 +44,8 @@ fn link(rel: &str, href: &str, media_type: Option<&str>) -> Link {
 fn entry(clean: &Clean) -> Entry {
     let entry = &clean.entry;
     let shown = &entry.sightings[0];
-    let content = clean.content.as_ref().map(|html| Content {
-        value: Some(html.as_str().to_owned()),
+    let content = clean.content().map(|html| Content {
+        value: Some(html.to_owned()),
         content_type: Some("html".to_owned()),
         ..Content::default()
     });
@@ -65,7 +65,7 @@ fn entry(clean: &Clean) -> Entry {
             .collect(),
         links: links(clean),
         source: Some(source(shown)),
-        summary: clean.summary.as_deref().map(Text::plain),
+        summary: clean.summary().map(Text::plain),
         content,
         ..Entry::default()
     }

@@ -99,14 +99,14 @@ fn date(at: Timestamp) -> String {
 
 fn item(clean: &Clean) -> Item<'_> {
     let entry = &clean.entry;
-    let content_html = clean.content.as_ref().map(crate::render::sanitise::SafeHtml::as_str);
+    let content_html = clean.content();
     Item {
         id: entry.id.to_string(),
         url: entry.url.as_ref().map(url::Url::as_str),
         title: &clean.title,
-        content_text: content_html.is_none().then(|| clean.summary.as_deref().unwrap_or(&clean.title)),
+        content_text: content_html.is_none().then(|| clean.summary().unwrap_or(&clean.title)),
         content_html,
-        summary: clean.summary.as_deref(),
+        summary: clean.summary(),
         date_published: date(entry.published),
         date_modified: date(entry.updated),
         authors: entry

@@ -11,8 +11,11 @@ pub mod sanitise;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use url::Url;
 
+use crate::model::entry::Texts;
 use crate::model::feed::Format;
 use crate::model::page::{Page, Presented};
 use crate::render::sanitise::{SafeHtml, Sanitiser};
@@ -23,6 +26,37 @@ const GENERATOR: &str = env!("CARGO_PKG_REPOSITORY");
 
 /// Longest title that is made from an entry's text, in characters.
 const MADE_TITLE: usize = 80;
+
+/// What is shown of one sighting's fragments. It depends on them and on their base alone, so it can be kept.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Fragments {
+    content: Option<SafeHtml>,
+    /// Plain text.
+    summary: Option<String>,
+    /// The beginning of the text, for an entry without a title.
+    title: Option<String>,
+}
+
+impl Fragments {
+    /// Cleans raw fragments. Relative addresses are resolved against `base`.
+    pub fn clean(sanitiser: &mut Sanitiser, texts: &Texts, base: Option<&Url>) -> Self {
+        let content = texts.content.as_ref().map(|html| sanitiser.clean(html, base));
+        let summary = texts.summary.as_ref().map(|html| legible(&text::visible(&html.0)));
+        let summary = summary.filter(|text| !text.is_empty());
+        let title = match (&summary, &content) {
+            (Some(summary), _) => beginning(summary),
+            (None, Some(html)) => beginning(&legible(&text::visible(html.as_str()))),
+            (None, None) => None,
+        };
+        Self { content, summary, title }
+    }
+
+    /// How much memory they take, in bytes.
+    pub fn size(&self) -> usize {
+        let texts = [self.content.as_ref().map(SafeHtml::as_str), self.summary.as_deref(), self.title.as_deref()];
+        size_of::<Self>() + texts.into_iter().flatten().map(str::len).sum::<usize>()
+    }
+}
 
 /// A page whose fragments are clean, ready to be written in every format.
 pub struct Prepared {
@@ -35,16 +69,26 @@ struct Clean {
     entry: Presented,
     /// Never empty.
     title: String,
-    content: Option<SafeHtml>,
-    /// Plain text.
-    summary: Option<String>,
+    fragments: Arc<Fragments>,
 }
 
-/// Cleans a page.
-pub fn prepare(mut page: Page) -> Prepared {
+impl Clean {
+    fn content(&self) -> Option<&str> {
+        self.fragments.content.as_ref().map(SafeHtml::as_str)
+    }
+
+    fn summary(&self) -> Option<&str> {
+        self.fragments.summary.as_deref()
+    }
+}
+
+/// Joins a page with the fragments of its entries, which come in the same order.
+pub fn prepare(mut page: Page, fragments: Vec<Arc<Fragments>>) -> Prepared {
     let entries = std::mem::take(&mut page.entries);
-    let mut sanitiser = Sanitiser::default();
-    Prepared { page, entries: entries.into_iter().map(|entry| clean(&mut sanitiser, entry)).collect() }
+    Prepared {
+        page,
+        entries: entries.into_iter().zip(fragments).map(|(entry, fragments)| clean(entry, fragments)).collect(),
+    }
 }
 
 /// Writes a page in one format, under the address of that format.
@@ -70,14 +114,10 @@ impl Prepared {
     }
 }
 
-fn clean(sanitiser: &mut Sanitiser, mut entry: Presented) -> Clean {
-    let texts = std::mem::take(&mut entry.texts);
-    let base = entry.url.clone().or_else(|| entry.sightings[0].site.clone());
-    let content = texts.content.as_ref().map(|html| sanitiser.clean(html, base.as_ref()));
-    let summary = texts.summary.as_ref().map(|html| legible(&text::visible(&html.0))).filter(|text| !text.is_empty());
-    let shown = content.as_ref().map(|html| text::visible(html.as_str()));
+fn clean(mut entry: Presented, fragments: Arc<Fragments>) -> Clean {
     let title = entry.title.as_deref().map(legible).filter(|title| !title.is_empty());
-    let title = title.unwrap_or_else(|| made_title(&entry, summary.as_deref().or(shown.as_deref())));
+    let title = title.or_else(|| fragments.title.clone());
+    let title = title.unwrap_or_else(|| legible(&entry.sightings[0].source_title));
     for category in &mut entry.categories {
         *category = legible(category);
     }
@@ -88,20 +128,20 @@ fn clean(sanitiser: &mut Sanitiser, mut entry: Presented) -> Clean {
         sighting.source_title = legible(&sighting.source_title);
         sighting.title = sighting.title.as_deref().map(legible);
     }
-    Clean { entry, title, content, summary }
+    Clean { entry, title, fragments }
 }
 
-/// The beginning of the text, to the end of a word; else the name of the source.
-fn made_title(entry: &Presented, shown: Option<&str>) -> String {
-    let Some(shown) = shown.map(legible).filter(|shown| !shown.is_empty()) else {
-        return legible(&entry.sightings[0].source_title);
-    };
+/// The beginning of a text, to the end of a word; `None` for an empty one.
+fn beginning(shown: &str) -> Option<String> {
+    if shown.is_empty() {
+        return None;
+    }
     if shown.chars().count() <= MADE_TITLE {
-        return shown;
+        return Some(shown.to_owned());
     }
     let cut: String = shown.chars().take(MADE_TITLE).collect();
     let end = cut.rfind(' ').unwrap_or(cut.len());
-    format!("{}…", &cut[..end])
+    Some(format!("{}…", &cut[..end]))
 }
 
 /// Without the characters that XML 1.0 §2.2 forbids.

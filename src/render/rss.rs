@@ -47,9 +47,9 @@ fn link(rel: &str, url: &Url, title: Option<&str>) -> Link {
 fn item(clean: &Clean, home: &Url) -> Item {
     let entry = &clean.entry;
     let shown = &entry.sightings[0];
-    let content = clean.content.as_ref().map(|html| html.as_str().to_owned());
+    let content = clean.content().map(str::to_owned);
     // The summary is plain text and goes where HTML is expected.
-    let summary = clean.summary.as_deref().map(escaped);
+    let summary = clean.summary().map(escaped);
     let (description, content) = if summary.is_some() { (summary, content) } else { (content, None) };
     let creators: Vec<String> = entry.authors.iter().map(|author| author.name.clone()).collect();
     Item {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use url::Url;
 
@@ -10,7 +12,7 @@ use crate::model::source::SourceKey;
 use crate::parse;
 use crate::render::opml::{self, Outline};
 use crate::render::sanitise::Sanitiser;
-use crate::render::{feed, prepare};
+use crate::render::{Fragments, feed, prepare};
 
 fn at(text: &str) -> Timestamp {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -36,8 +38,11 @@ fn provenance(source: &str, ground: Ground) -> Provenance {
     }
 }
 
-fn entry(id: u8, title: Option<&str>, html: &str) -> Presented {
-    Presented {
+/// An entry and its raw fragments.
+type Sample = (Presented, Texts);
+
+fn entry(id: u8, title: Option<&str>, html: &str) -> Sample {
+    let presented = Presented {
         id: PublicId([id; 16]),
         first_seen: at("2026-11-01T09:00:00Z"),
         published: at("2026-11-01T08:00:00Z"),
@@ -53,25 +58,32 @@ fn entry(id: u8, title: Option<&str>, html: &str) -> Presented {
             title: None,
         }],
         language: Some("en".to_owned()),
-        texts: Texts { summary: None, content: Some(RawHtml(html.to_owned())) },
+        text: None,
         sightings: vec![provenance("one", Ground::First)],
-    }
+    };
+    (presented, Texts { summary: None, content: Some(RawHtml(html.to_owned())) })
 }
 
 fn page(entries: Vec<Presented>) -> Page {
     Page { title: "All & everything".to_owned(), home_url: url("http://mill.example/"), entries }
 }
 
-fn written(entries: Vec<Presented>, format: Format) -> String {
+fn written(samples: Vec<Sample>, format: Format) -> String {
+    let mut sanitiser = Sanitiser::default();
+    let (mut entries, mut fragments) = (Vec::new(), Vec::new());
+    for (entry, texts) in samples {
+        fragments.push(Arc::new(Fragments::clean(&mut sanitiser, &texts, entry.fragments_base())));
+        entries.push(entry);
+    }
     let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
     let next = url("http://mill.example/next?before=1-2&limit=1");
-    String::from_utf8(feed(&prepare(page(entries)), format, &self_url, Some(&next))).unwrap()
+    String::from_utf8(feed(&prepare(page(entries), fragments), format, &self_url, Some(&next))).unwrap()
 }
 
-fn merged() -> Presented {
+fn merged() -> Sample {
     let mut merged = entry(1, Some("A <pact> & more"), "<p>Hello <b>world</b><script>x()</script></p>");
-    merged.texts.summary = Some(RawHtml("<i>Short &amp; sweet</i>".to_owned()));
-    merged.sightings.push(provenance("two", Ground::SameUrl));
+    merged.1.summary = Some(RawHtml("<i>Short &amp; sweet</i>".to_owned()));
+    merged.0.sightings.push(provenance("two", Ground::SameUrl));
     merged
 }
 
@@ -208,13 +220,13 @@ fn opml_groups_by_category_and_escapes() {
     );
 }
 
-fn any_entry() -> impl Strategy<Value = Presented> {
+fn any_entry() -> impl Strategy<Value = Sample> {
     let text = || prop_oneof![any::<String>(), "[<>&\"'\\]\\[! a-zé\u{1}\u{b}\u{fffe}]{0,30}"];
     (any::<u8>(), prop::option::of(text()), text(), text(), text()).prop_map(|(id, title, html, name, category)| {
         let mut entry = entry(id, title.as_deref(), &html);
-        entry.authors[0].name.clone_from(&name);
-        entry.categories[0] = category;
-        entry.sightings[0].source_title = format!("x{name}");
+        entry.0.authors[0].name.clone_from(&name);
+        entry.0.categories[0] = category;
+        entry.0.sightings[0].source_title = format!("x{name}");
         entry
     })
 }

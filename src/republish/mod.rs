@@ -1,26 +1,25 @@
 //! Loop two: changed feeds → representations in memory.
 //!
-//! The first change is published at once, further ones at most every max(1 s, 20 × what rendering cost): a busy feed costs at most
-//! a twentieth of a core.
+//! The first change is published at once; when further ones follow is decided in [`rhythm`].
+
+mod quiet;
+mod rhythm;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::feed::{FeedId, FeedName};
+use crate::model::feed::{FeedId, FeedName, Format};
 use crate::published::Published;
+use crate::republish::rhythm::{Next, Rhythm};
 use crate::select::catalogue::Catalogue;
 use crate::select::door::StoreDoor;
 use crate::select::page::SelectError;
 
-/// Shortest time between two renderings of one feed.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// How many times its cost a feed rests after a rendering.
-const REST: u32 = 20;
 /// How often feeds whose content depends on the time are looked at again.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -39,6 +38,8 @@ struct State {
     /// What is being rendered right now.
     rendering: HashMap<FeedName, u64>,
     last: u64,
+    /// The last mark that each of those who wait is waiting for.
+    awaited: Vec<u64>,
 }
 
 impl Marks {
@@ -55,10 +56,10 @@ impl Marks {
 
     /// Waits until everything that is marked now has been published.
     pub async fn settle(&self) {
-        let target = self.lock().last;
+        let waiting = Waiting::begin(self);
         loop {
             let published = self.published.notified();
-            if self.lock().oldest().is_none_or(|oldest| oldest > target) {
+            if self.lock().oldest().is_none_or(|oldest| oldest > waiting.target) {
                 return;
             }
             published.await;
@@ -69,17 +70,17 @@ impl Marks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of the marked feeds that may be rendered; else says when the next one may.
-    fn take(&self, allowed: &HashMap<FeedName, Instant>, now: Instant) -> Result<FeedName, Option<Instant>> {
+    /// Takes one of the marked feeds, if one may be rendered.
+    fn take(&self, rhythm: &mut Rhythm, now: Instant) -> Next {
         let mut state = self.lock();
-        let due = |feed: &FeedName| allowed.get(feed).copied().filter(|at| *at > now);
-        let free = state.dirty.iter().filter(|(feed, _)| due(feed).is_none()).min_by_key(|(_, number)| **number);
-        let Some((feed, number)) = free.map(|(feed, number)| (feed.clone(), *number)) else {
-            return Err(state.dirty.keys().filter_map(due).min());
-        };
-        state.dirty.remove(&feed);
-        state.rendering.insert(feed.clone(), number);
-        Ok(feed)
+        let awaited = state.awaited.iter().max().copied();
+        let next = rhythm.next(&state.dirty, awaited, now);
+        if let Next::Render(feed) = &next
+            && let Some(number) = state.dirty.remove(feed)
+        {
+            state.rendering.insert(feed.clone(), number);
+        }
+        next
     }
 
     fn done(&self, feed: &FeedName) {
@@ -91,6 +92,33 @@ impl Marks {
 impl State {
     fn oldest(&self) -> Option<u64> {
         self.dirty.values().chain(self.rendering.values()).copied().min()
+    }
+}
+
+/// Somebody who waits, also while it is cancelled.
+struct Waiting<'m> {
+    marks: &'m Marks,
+    target: u64,
+}
+
+impl<'m> Waiting<'m> {
+    fn begin(marks: &'m Marks) -> Self {
+        let mut state = marks.lock();
+        let target = state.last;
+        state.awaited.push(target);
+        drop(state);
+        // The loop may be waiting for its budget.
+        marks.marked.notify_one();
+        Self { marks, target }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.marks.lock();
+        if let Some(index) = state.awaited.iter().position(|target| *target == self.target) {
+            state.awaited.swap_remove(index);
+        }
     }
 }
 
@@ -110,61 +138,78 @@ pub async fn run(
     catalogue: watch::Receiver<Arc<Catalogue>>,
     stop: CancellationToken,
 ) {
-    let mut allowed: HashMap<FeedName, Instant> = HashMap::new();
-    let mut minute = tokio::time::interval(MINUTE);
-    loop {
-        let now = Instant::now();
-        match marks.take(&allowed, now) {
-            Ok(feed) => {
-                let is_new = publish(&door, &published, &catalogue, &feed).await;
-                let cost = now.elapsed();
-                // What turned out to be the same bytes was no publication: the next change goes out at once.
-                let shortest = if is_new { SHORTEST } else { Duration::ZERO };
-                allowed.insert(feed.clone(), now + cost + (cost * REST).max(shortest));
-                marks.done(&feed);
-            }
-            Err(next) => {
-                allowed.retain(|_, at| *at > now);
-                let wake = next.unwrap_or_else(|| now + MINUTE);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = marks.marked.notified() => {}
-                    () = tokio::time::sleep_until(wake) => {}
-                    _ = minute.tick() => marks.mark(ageing(&catalogue.borrow())),
+    let (changed, quiet) = mpsc::unbounded_channel();
+    let condensing = quiet::run(door.clone(), Arc::clone(&published), quiet, stop.clone());
+    let work = Work { door, published, catalogue, changed };
+    tokio::join!(work.run(&marks, &stop), condensing);
+}
+
+struct Work {
+    door: StoreDoor,
+    published: Arc<Published>,
+    catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// Tells what was published just now.
+    changed: mpsc::UnboundedSender<FeedName>,
+}
+
+impl Work {
+    async fn run(self, marks: &Marks, stop: &CancellationToken) {
+        let mut rhythm = Rhythm::default();
+        let mut minute = tokio::time::interval(MINUTE);
+        while !stop.is_cancelled() {
+            let now = Instant::now();
+            let wake = match marks.take(&mut rhythm, now) {
+                Next::Render(feed) => {
+                    if let Some((cost, is_new)) = self.publish(&feed).await {
+                        rhythm.rendered(feed.clone(), cost, is_new, now);
+                    }
+                    marks.done(&feed);
+                    continue;
                 }
+                Next::At(at) => at,
+                Next::Nothing => now + MINUTE,
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = marks.marked.notified() => {}
+                () = tokio::time::sleep_until(wake) => {}
+                _ = minute.tick() => marks.mark(ageing(&self.catalogue.borrow())),
             }
         }
-        if stop.is_cancelled() {
-            return;
+    }
+
+    /// Gives what it cost, and whether anything differs from what was published before. A feed's first document differs from
+    /// nothing: what a start finds in the store must not hold up what the first polls bring.
+    async fn publish(&self, feed: &FeedName) -> Option<(Duration, bool)> {
+        let before = Format::ALL.into_iter().filter_map(|format| Some((format, self.published.get(feed, format)?)));
+        let before: Vec<_> = before.collect();
+        let rendered = match self.door.ready(feed.clone(), before.clone()).await {
+            Ok(rendered) => rendered,
+            Err(SelectError::Unknown(_)) => {
+                self.published.retain(&self.catalogue.borrow().ready_feeds());
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(%feed, %error, "the feed cannot be rendered; readers keep the last version");
+                return None;
+            }
+        };
+        let mut is_new = false;
+        for (format, representation) in rendered.formats {
+            let before = before.iter().find(|(known, _)| *known == format).map(|(_, before)| before);
+            is_new |= before.is_some_and(|before| before.identity.etag != representation.identity.etag);
+            if before.is_none_or(|before| **before != representation) {
+                self.published.put(feed.clone(), format, Arc::new(representation));
+            }
         }
+        // Nobody listens any more when the daemon stops.
+        let _ = self.changed.send(feed.clone());
+        Some((rendered.cost, is_new))
     }
 }
 
-/// Topics that lose entries as time passes.
+/// Topics that lose entries/// Topics that lose entries as time passes.
 fn ageing(catalogue: &Catalogue) -> Vec<FeedName> {
     let topics = catalogue.config.topics.iter().filter(|topic| topic.max_age.is_some());
     topics.map(|topic| FeedName::Topic(topic.key.clone())).collect()
-}
-
-/// Whether anything differs from what was published before. A feed's first document differs from nothing: what a start finds in the
-/// store must not hold up what the first polls bring.
-async fn publish(
-    door: &StoreDoor,
-    published: &Published,
-    catalogue: &watch::Receiver<Arc<Catalogue>>,
-    feed: &FeedName,
-) -> bool {
-    let mut is_new = false;
-    match door.ready(feed.clone()).await {
-        Ok(representations) => {
-            for (format, representation) in representations {
-                let before = published.get(feed, format);
-                is_new |= before.is_some_and(|before| before.identity.etag != representation.identity.etag);
-                published.put(feed.clone(), format, Arc::new(representation));
-            }
-        }
-        Err(SelectError::Unknown(_)) => published.retain(&catalogue.borrow().ready_feeds()),
-        Err(error) => tracing::error!(%feed, %error, "the feed cannot be rendered; readers keep the last version"),
-    }
-    is_new
 }

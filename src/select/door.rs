@@ -1,6 +1,7 @@
-//! Selections → representations, for whoever asks: the republishing loop for feeds that are kept ready, readers for all others.
+//! Selections → representations, for whoever asks: the republishing loop for feeds that are kept ready, the cache for all others.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use url::Url;
@@ -14,6 +15,7 @@ use crate::published::request::{Cursor, FeedRequest, Refusal};
 use crate::published::{Door, Opening};
 use crate::render;
 use crate::select::catalogue::Catalogue;
+use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
 use crate::store::Handle;
 use crate::store::engine::StoreError;
@@ -24,41 +26,80 @@ use crate::store::entries::Store;
 pub struct StoreDoor {
     handle: Handle<Store>,
     catalogue: watch::Receiver<Arc<Catalogue>>,
+    memory: Arc<Memory>,
+    /// Work that nobody waits for: one at a time.
+    aside: Handle<()>,
+}
+
+/// A feed that is kept ready, in every format.
+pub struct Rendered {
+    pub formats: Vec<(Format, Representation)>,
+    /// How long the work itself took, without waiting for a turn.
+    pub cost: Duration,
 }
 
 impl StoreDoor {
     pub fn new(handle: Handle<Store>, catalogue: watch::Receiver<Arc<Catalogue>>) -> Self {
-        Self { handle, catalogue }
+        Self { handle, catalogue, memory: Arc::default(), aside: Handle::new(Arc::new(()), 1) }
     }
 
-    /// A feed that is kept ready, in every format. The fragments are sanitised once for all of them.
-    pub async fn ready(&self, feed: FeedName) -> Result<Vec<(Format, Representation)>, SelectError> {
+    /// Renders a feed that is kept ready. What is the same as in `before` is not coded again.
+    pub async fn ready(
+        &self,
+        feed: FeedName,
+        before: Vec<(Format, Arc<Representation>)>,
+    ) -> Result<Rendered, SelectError> {
         let catalogue = Arc::clone(&self.catalogue.borrow());
+        let memory = Arc::clone(&self.memory);
         let now = clock::now();
         let job = move |store: &Store| {
+            let begun = Instant::now();
             let request = FeedRequest::plain(feed, Format::Atom);
-            let selection = page::select(store, &catalogue, &request, now);
+            let prepared = match page::select(store, &catalogue, &request, now) {
+                Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
+                Err(error) => return Ok(Err(error)),
+            };
+            // Waiting for the disk is no work.
+            let reading = begun.elapsed();
             store.wait_for_sync()?;
-            Ok(selection.map(|selection| {
-                let prepared = prepare(&catalogue, &request, selection);
-                let formats = Format::ALL.into_iter();
-                formats.map(|format| (format, prepared.render(&FeedRequest { format, ..request.clone() }))).collect()
-            }))
+            let begun = Instant::now();
+            let formats = Format::ALL.into_iter().map(|format| {
+                let before = before.iter().find(|(known, _)| *known == format).map(|(_, before)| &**before);
+                (format, prepared.render(&FeedRequest { format, ..request.clone() }, before))
+            });
+            let formats = formats.collect();
+            Ok(Ok(Rendered { formats, cost: reading + begun.elapsed() }))
         };
         self.handle.run(job).await?
+    }
+
+    /// Makes the codings that take longer, and tells how long they took. One document at a time, beside everything else.
+    pub async fn condensed(
+        &self,
+        representation: Arc<Representation>,
+    ) -> Result<(Representation, Duration), StoreError> {
+        let job = move |(): &()| {
+            let begun = Instant::now();
+            Ok((representation.condensed(), begun.elapsed()))
+        };
+        self.aside.run(job).await
     }
 }
 
 impl Door for StoreDoor {
     fn feed(&self, request: FeedRequest) -> Opening {
         let catalogue = Arc::clone(&self.catalogue.borrow());
+        let memory = Arc::clone(&self.memory);
         let handle = self.handle.clone();
         let now = clock::now();
         Box::pin(async move {
             let job = move |store: &Store| {
-                let selection = page::select(store, &catalogue, &request, now);
+                let prepared = match page::select(store, &catalogue, &request, now) {
+                    Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
+                    Err(error) => return Ok(Err(error)),
+                };
                 store.wait_for_sync()?;
-                Ok(selection.map(|selection| prepare(&catalogue, &request, selection).render(&request)))
+                Ok(Ok(prepared.render(&request, None)))
             };
             match handle.run(job).await {
                 Ok(Ok(representation)) => Ok(Arc::new(representation)),
@@ -78,29 +119,36 @@ struct Prepared {
     next: Option<Cursor>,
 }
 
-fn prepare(catalogue: &Catalogue, request: &FeedRequest, selection: Selection) -> Prepared {
+fn prepare(
+    store: &Store,
+    catalogue: &Catalogue,
+    memory: &Memory,
+    request: &FeedRequest,
+    selection: Selection,
+) -> Result<Prepared, StoreError> {
     let title = match &request.query {
         Some(query) => format!("{}: {query}", catalogue.title(&request.feed)),
         None => catalogue.title(&request.feed),
     };
+    let fragments = memory.of(store, &selection.entries)?;
     let page = Page { title, home_url: catalogue.base.clone(), entries: selection.entries };
-    Prepared {
-        page: render::prepare(page),
+    Ok(Prepared {
+        page: render::prepare(page, fragments),
         base: catalogue.base.clone(),
         last_change: selection.last_change,
         next: selection.next,
-    }
+    })
 }
 
 impl Prepared {
-    fn render(&self, request: &FeedRequest) -> Representation {
+    fn render(&self, request: &FeedRequest, before: Option<&Representation>) -> Representation {
         let self_url = address(&self.base, request);
         let next_url = self.next.as_ref().map(|next| {
             let request = FeedRequest { before: Some(*next), ..request.clone() };
             address(&self.base, &request)
         });
         let body = render::feed(&self.page, request.format, &self_url, next_url.as_ref());
-        Representation::new(request.format.media_type(), body, self.last_change)
+        Representation::after(before, request.format.media_type(), body, self.last_change)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a feed holds: request → places → entries → page → representation. The one bounded door from serving to the store.
 
+pub mod cache;
 pub mod candidate;
 pub mod catalogue;
 pub mod door;
+mod fragments;
 pub mod page;
+mod recent;
+pub mod revisions;

@@ -163,11 +163,7 @@ impl<'a> Filter<'a> {
         {
             return Ok(None);
         }
-        let texts = match shown.text {
-            Some(hash) => store.texts(hash)?.unwrap_or_default(),
-            None => Texts::default(),
-        };
-        let presented = present::present(&entry, &catalogue.standing, texts);
+        let presented = present::present(&entry, &catalogue.standing);
         Ok(presented.map(|presented| (entry, presented)))
     }
 

@@ -6,12 +6,13 @@ use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::model::Timestamp;
 use crate::published::representation::Representation;
 
-/// Whether 304 is the answer. If-None-Match wins over If-Modified-Since (§13.2.2). A tag of either coding names the document.
+/// Whether 304 is the answer. If-None-Match wins over If-Modified-Since (§13.2.2). A tag of any coding names the document.
 pub(super) fn is_current(headers: &HeaderMap, representation: &Representation) -> bool {
-    let tags = [representation.identity.etag.as_str(), representation.gzip.etag.as_str()];
     if headers.contains_key(IF_NONE_MATCH) {
         let held = headers.get_all(IF_NONE_MATCH).iter();
-        return held.filter_map(|value| value.to_str().ok()).any(|value| names(value, &tags));
+        return held
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| names(value, |tag| representation.has_tag(tag)));
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
     since.is_some_and(|since| is_unmodified(since, representation.last_modified))
@@ -19,7 +20,7 @@ pub(super) fn is_current(headers: &HeaderMap, representation: &Representation) -
 
 /// Weak comparison (§8.8.3.2) with a list of tags. A tag never holds a quote, so a list can be split at them; unquoted tags, which
 /// some readers send, are taken as they are.
-fn names(list: &str, tags: &[&str]) -> bool {
+fn names(list: &str, is_ours: impl Fn(&str) -> bool) -> bool {
     if list.trim() == "*" {
         return true;
     }
@@ -34,7 +35,7 @@ fn names(list: &str, tags: &[&str]) -> bool {
             Some(inside) => inside.split_once('"').unwrap_or((inside, "")),
             None => rest.split_once(',').unwrap_or((rest, "")),
         };
-        if tags.iter().any(|known| known.trim_matches('"') == tag.trim()) {
+        if is_ours(tag.trim()) {
             return true;
         }
         rest = after;
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_tag_is_recognised() {
-        let tags = ["\"abc\"", "\"abc-gz\""];
+        let is_ours = |tag: &str| ["abc", "abc-gz"].contains(&tag);
         for list in [
             "\"abc\"",
             "W/\"abc\"",
@@ -67,10 +68,10 @@ mod tests {
             "\"a,b\", \"abc\"",
             "\"abc",
         ] {
-            assert!(names(list, &tags), "{list}");
+            assert!(names(list, is_ours), "{list}");
         }
         for list in ["", "\"\"", "\"ab\"", "\"abcd\"", "w/\"x\"", ",,,", "\"x\" \"y\"", "**"] {
-            assert!(!names(list, &tags), "{list}");
+            assert!(!names(list, is_ours), "{list}");
         }
     }
 

@@ -1,26 +1,18 @@
 //! The feeds' addresses: which document, in which format and coding, or why not.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
-};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{ACCEPT, LOCATION, RETRY_AFTER, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
-use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::{Service, conditional, plain};
-
-/// Readers may keep an answer for a minute, and show an old one when we are away.
-const CACHE: &str = "public, max-age=60, stale-if-error=86400";
+use crate::serve::represent::{joined, represent};
+use crate::serve::{Service, plain};
 
 pub(super) async fn all(
     service: State<Service>,
@@ -102,11 +94,6 @@ async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery
     }
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.collect::<Vec<_>>().join(",")
-}
-
 async fn answer(
     service: &Service,
     feed: FeedName,
@@ -125,30 +112,9 @@ async fn answer(
         None => service.door.feed(request).await,
     };
     match found {
-        Ok(representation) => represent(&representation, headers, vary),
+        Ok(representation) => represent(&representation, headers, vary).map(Body::from),
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }
-}
-
-fn represent(representation: &Arc<Representation>, headers: &HeaderMap, vary: &'static str) -> Response {
-    let takes_gzip = negotiate::takes_gzip(&joined(headers, &ACCEPT_ENCODING));
-    let coded = if takes_gzip { &representation.gzip } else { &representation.identity };
-    let common = [
-        (ETAG, coded.etag.clone()),
-        (LAST_MODIFIED, httpdate::fmt_http_date(representation.last_modified.into())),
-        (CACHE_CONTROL, CACHE.to_owned()),
-        (VARY, vary.to_owned()),
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
-    ];
-    if conditional::is_current(headers, representation) {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
-    }
-    let mut response =
-        (common, [(CONTENT_TYPE, representation.media_type)], Body::from(coded.body.clone())).into_response();
-    if takes_gzip {
-        response.headers_mut().insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static("gzip"));
-    }
-    response
 }
 
 fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {

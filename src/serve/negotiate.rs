@@ -1,6 +1,7 @@
 //! Which coding and which format does the reader want? RFC 9110 §12.5.
 
 use crate::model::feed::Format;
+use crate::published::coding::Coding;
 
 /// What an address without a suffix answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,19 +11,30 @@ pub(super) enum Wanted {
     Page,
 }
 
-/// Whether gzip may be sent and is liked at least as well as no coding.
-pub(super) fn takes_gzip(accept_encoding: &str) -> bool {
-    let (mut gzip, mut any, mut identity) = (None, None, None);
+/// The best liked coding of those that are there; among equals the first of [`Coding::ALL`].
+///
+/// `*` stands for gzip alone: who does not name br or zstd has perhaps never heard of them. No coding at all is liked least where
+/// the header does not name it, and sent when nothing else is left.
+pub(super) fn coding(accept_encoding: &str, is_there: impl Fn(Coding) -> bool) -> Coding {
+    let mut qualities = Coding::ALL.map(|coding| (coding, None));
+    let mut any = None;
     for (name, quality) in weighted(accept_encoding) {
-        match name.to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => gzip = Some(quality),
-            "*" => any = Some(quality),
-            "identity" => identity = Some(quality),
-            _ => {}
+        let name = if name.eq_ignore_ascii_case("x-gzip") { "gzip" } else { name };
+        if name == "*" {
+            any = Some(quality);
+        }
+        if let Some(known) = qualities.iter_mut().find(|(coding, _)| coding.name().eq_ignore_ascii_case(name)) {
+            known.1 = Some(quality);
         }
     }
-    let gzip = gzip.or(any).unwrap_or(0);
-    gzip > 0 && gzip >= identity.unwrap_or(0)
+    let mut best = (0, Coding::Identity);
+    for (coding, quality) in qualities {
+        let quality = quality.or(if coding == Coding::Gzip { any } else { None }).unwrap_or(0);
+        if quality > best.0 && is_there(coding) {
+            best = (quality, coding);
+        }
+    }
+    best.1
 }
 
 /// The best liked of what there is; Atom when the reader does not care.
@@ -65,22 +77,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
-        for (header, expected) in [
-            ("gzip", true),
-            ("gzip, deflate, br", true),
-            ("br, GZIP;q=0.8", true),
-            ("*", true),
-            ("gzip;q=0.5, identity;q=0.1", true),
-            ("", false),
-            ("identity", false),
-            ("br", false),
-            ("gzip;q=0", false),
-            ("gzip; q=0.0, *", false),
-            ("*;q=0", false),
-            ("gzip;q=0.1, identity", false),
+    fn the_best_liked_coding_is_sent() {
+        let everything = [Coding::Brotli, Coding::Zstd, Coding::Gzip, Coding::Identity];
+        let at_once = [Coding::Gzip, Coding::Identity];
+        for (header, condensed, at_first) in [
+            ("gzip", Coding::Gzip, Coding::Gzip),
+            ("gzip, deflate, br, zstd", Coding::Brotli, Coding::Gzip),
+            ("zstd, gzip", Coding::Zstd, Coding::Gzip),
+            ("br;q=0.5, GZIP;q=0.8", Coding::Gzip, Coding::Gzip),
+            ("br;q=0.9, gzip;q=0.8", Coding::Brotli, Coding::Gzip),
+            ("x-gzip", Coding::Gzip, Coding::Gzip),
+            ("*", Coding::Gzip, Coding::Gzip),
+            ("gzip;q=0.5, identity;q=0.1", Coding::Gzip, Coding::Gzip),
+            ("", Coding::Identity, Coding::Identity),
+            ("identity", Coding::Identity, Coding::Identity),
+            ("br", Coding::Brotli, Coding::Identity),
+            ("deflate", Coding::Identity, Coding::Identity),
+            ("gzip;q=0", Coding::Identity, Coding::Identity),
+            ("gzip; q=0.0, *", Coding::Identity, Coding::Identity),
+            ("*;q=0", Coding::Identity, Coding::Identity),
+            ("identity;q=0", Coding::Identity, Coding::Identity),
+            ("gzip;q=0.1, identity", Coding::Identity, Coding::Identity),
         ] {
-            assert_eq!(takes_gzip(header), expected, "{header}");
+            assert_eq!(coding(header, |coding| everything.contains(&coding)), condensed, "{header}");
+            assert_eq!(coding(header, |coding| at_once.contains(&coding)), at_first, "{header}");
         }
     }
 

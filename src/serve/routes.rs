@@ -1,7 +1,7 @@
 //! Addresses → handlers.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
@@ -12,6 +12,7 @@ use url::Url;
 use crate::model::feed::{FeedName, Format};
 use crate::published::status::Status;
 use crate::render::opml::{self, Outline};
+use crate::serve::answer::BODY_LIMIT;
 use crate::serve::{Service, feeds, metrics, page, plain};
 
 pub(super) fn router(service: Service) -> Router {
@@ -28,6 +29,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/sources/{name}", only_get(get(feeds::source)))
         .route("/{name}", only_get(get(feeds::all)))
         .fallback(async || plain::unknown())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(service.clone(), finish))
         .with_state(service)
 }

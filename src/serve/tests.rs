@@ -15,7 +15,7 @@ use crate::published::{Door, Opening, Published};
 use crate::serve::{Service, router};
 
 /// A door that tells what it was asked.
-struct Echo;
+pub(super) struct Echo;
 
 impl Door for Echo {
     fn feed(&self, request: FeedRequest) -> Opening {

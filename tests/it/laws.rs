@@ -129,7 +129,8 @@ impl World {
                 .iter()
                 .map(|it| format!("{} {:?} {:?}", it.source, it.guid.as_ref().map(|guid| &guid.value), it.title))
                 .collect();
-            let (title, url, texts) = (entry.title, entry.url.map(|url| url.to_string()), entry.texts);
+            let texts = entry.text.map(|hash| self.store.texts(hash).unwrap());
+            let (title, url) = (entry.title, entry.url.map(|url| url.to_string()));
             format!("{title:?} {url:?} {texts:?} {} {} {sightings:?}", entry.published, entry.updated)
         });
         entries.collect()

@@ -1,0 +1,55 @@
+//! A representation → the answer that suits the reader: 200 under a coding that it takes, or 304.
+
+use std::borrow::Cow;
+
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+
+use crate::published::coding::Coding;
+use crate::published::representation::Representation;
+use crate::serve::{conditional, negotiate};
+
+/// Readers may keep an answer for a minute, and show an old one when we are away.
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60, stale-if-error=86400");
+
+/// Nothing in here is made for the answer alone: body, tag and date are shared with every other answer.
+pub(super) fn represent(representation: &Representation, headers: &HeaderMap, vary: &'static str) -> Response<Bytes> {
+    let liked = negotiate::coding(&joined(headers, &ACCEPT_ENCODING), |coding| representation.coded(coding).is_some());
+    let (coding, coded) = match representation.coded(liked) {
+        Some(coded) => (liked, coded),
+        None => (Coding::Identity, &representation.identity),
+    };
+    let is_current = conditional::is_current(headers, representation);
+    let mut response = Response::new(if is_current { Bytes::new() } else { coded.body.clone() });
+    let mut fields = HeaderMap::with_capacity(12);
+    fields.insert(ETAG, shared(&coded.etag));
+    fields.insert(LAST_MODIFIED, shared(&representation.last_modified_date));
+    fields.insert(CACHE_CONTROL, CACHE);
+    fields.insert(VARY, HeaderValue::from_static(vary));
+    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if is_current {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(representation.media_type));
+        if coding != Coding::Identity {
+            fields.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+    }
+    *response.headers_mut() = fields;
+    response
+}
+
+/// All values of a header as one list.
+pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let Some(first) = values.next() else { return Cow::Borrowed("") };
+    values.fold(Cow::Borrowed(first), |list, value| Cow::Owned(format!("{list},{value}")))
+}
+
+fn shared(text: &Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.clone()).expect("tags and dates are visible letters")
+}
