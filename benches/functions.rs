@@ -37,8 +37,8 @@ fn now() -> DateTime<Utc> {
 /// Words that differ from item to item, some 3 kB of HTML each, as news are.
 fn document(number: usize) -> String {
     let item = |item: usize| {
-        let words: String =
-            (0..400).map(|word| format!("w{} ", (number * 7_919 + item * 104_729 + word * 31) % 5_000)).collect();
+        let word = |word: usize| format!("w{}", (number * 7_919 + item * 104_729 + word * 31) % 5_000);
+        let words = (0..400).map(word).collect::<Vec<_>>().join(" ");
         let date = (now() - TimeDelta::minutes(i64::try_from(item * 37 + number).unwrap_or_default())).to_rfc2822();
         format!(
             "<item><guid isPermaLink=\"false\">{number}-{item}</guid><link>https://s{number}.example/{item}?utm_source=rss</link>\
@@ -46,7 +46,7 @@ fn document(number: usize) -> String {
              <description>&lt;p&gt;{words}&lt;/p&gt;&lt;p&gt;&lt;a href=\"/more\"&gt;More&lt;/a&gt; &lt;img src=\"/i.jpg\"&gt;&lt;/p&gt;</description></item>"
         )
     };
-    let items: String = (0..ENTRIES).map(item).collect();
+    let items = (0..ENTRIES).map(item).collect::<Vec<_>>().concat();
     format!(
         "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>S{number}</title><link>https://s{number}.example/</link>{items}</channel></rss>"
     )
@@ -56,7 +56,7 @@ fn catalogue(store: &Store) -> Catalogue {
     let source = |number| {
         format!("[sources.s{number}]\nurl = \"https://s{number}.example/feed\"\ntopics = [\"t{}\"]\n", number % 5)
     };
-    let text: String = (0..DOCUMENTS).map(source).collect();
+    let text = (0..DOCUMENTS).map(source).collect::<Vec<_>>().concat();
     let around = Surroundings {
         variables: &BTreeMap::new(),
         folder: Path::new("."),

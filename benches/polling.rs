@@ -22,10 +22,6 @@ const CONCURRENCY: usize = 64;
 /// Passes after the first; the origin answers each poll of theirs with 304.
 const UNCHANGED: usize = 5;
 
-/// The program's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
@@ -193,7 +189,7 @@ fn configuration(addresses: &[String], folder: &std::path::Path) -> Result<Confi
     let source = |(number, address): (usize, &String)| {
         format!("[sources.s{number}]\nurl = \"{address}\"\ntopics = [\"topic-{}\"]\n", number % 24)
     };
-    let sources: String = addresses.iter().enumerate().map(source).collect();
+    let sources = addresses.iter().enumerate().map(source).collect::<Vec<_>>().concat();
     let text = format!(
         "[store]\npath = \"store\"\n[poll]\nallow_private = [\"127.0.0.0/8\"]\nconcurrency = {CONCURRENCY}\nper_host = {CONCURRENCY}\nhost_delay = \"0s\"\n{sources}"
     );

@@ -89,7 +89,7 @@ async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
     let (location, validators) = (Location::Http(url), Validators::default());
     let request =
         Request { location: &location, moved: None, validators: &validators, credentials: None, headers: &[] };
-    match fetcher.fetch(request).await {
+    match fetcher.fetch(request).await.0 {
         Fetched::Fresh(document) => {
             Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -18,7 +18,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::SourceKey;
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
-use crate::poll::one::{Learning, Polling};
+use crate::poll::one::{Learning, Polling, ROOM};
 use crate::poll::{self, Drive, Report, Wish};
 use crate::published::Published;
 use crate::published::counters::Counters;
@@ -81,6 +81,7 @@ impl Mill {
             book,
             fetcher: RwLock::new(Arc::new(fetcher)),
             workers: Handle::new(Arc::new(()), std::thread::available_parallelism().map_or(2, usize::from)),
+            room: Semaphore::new(ROOM),
             committer,
             catalogue: catalogues,
             counters: Arc::new(Counters::default()),

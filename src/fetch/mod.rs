@@ -21,6 +21,8 @@ use url::Url;
 
 use crate::fetch::answer::{FailureKind, FetchFailure, Fetched};
 use crate::fetch::guard::{Admission, Clients};
+pub use crate::fetch::pacing::Place;
+
 use crate::fetch::pacing::Pacer;
 use crate::model::source::{Credentials, Location, Secret, Validators};
 
@@ -79,11 +81,12 @@ impl Fetcher {
         Ok(Self { settings, clients, pacer })
     }
 
-    /// Fetches once, following redirects. Never takes longer than the timeout, waiting for its turn aside.
-    pub async fn fetch(&self, request: Request<'_>) -> Fetched {
+    /// Fetches once, following redirects. Never takes longer than the timeout, waiting for its turn aside. With what came over the
+    /// network comes its place among the requests under way.
+    pub async fn fetch(&self, request: Request<'_>) -> (Fetched, Option<Place>) {
         match request.location {
-            Location::File(path) => body::file(path, request.validators, self.settings.body_limit).await,
-            Location::Http(url) => request::follow(self, request, url).await.unwrap_or_else(Fetched::Failed),
+            Location::File(path) => (body::file(path, request.validators, self.settings.body_limit).await, None),
+            Location::Http(url) => request::follow(self, request, url).await,
         }
     }
 

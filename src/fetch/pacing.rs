@@ -27,6 +27,19 @@ struct Host {
 /// The right to make one request; held until its answer is read.
 pub(super) struct Turn {
     _host: OwnedSemaphorePermit,
+    all: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Lets the host's next request begin.
+    pub(super) fn into_place(self) -> Place {
+        Place { _all: self.all }
+    }
+}
+
+/// A place among the requests that may be under way at once. Kept until what was fetched is dealt with, so that documents cannot
+/// pile up in memory when they come quicker than they are read and stored.
+pub struct Place {
     _all: OwnedSemaphorePermit,
 }
 
@@ -51,7 +64,7 @@ impl Pacer {
         let slot = Arc::clone(&host.slots).acquire_owned().await.expect("the semaphore is never closed");
         time::sleep_until(host.begin()).await;
         let all = Arc::clone(&self.all).acquire_owned().await.expect("the semaphore is never closed");
-        Turn { _host: slot, _all: all }
+        Turn { _host: slot, all }
     }
 
     fn host(&self, name: &str) -> Arc<Host> {

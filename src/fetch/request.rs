@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::fetch::answer::{Document, FailureKind, FetchFailure, Fetched};
 use crate::fetch::guard::{self, Admission, Unresolved};
-use crate::fetch::{Fetcher, Request, body, failure, headers};
+use crate::fetch::{Fetcher, Place, Request, body, failure, headers};
 use crate::model::source::Validators;
 
 /// Most redirects that are followed.
@@ -22,53 +22,72 @@ const ACCEPTED: &str = "application/atom+xml, application/rss+xml, application/f
                         application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1";
 
 /// Follows redirects to an answer.
-pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url) -> Result<Fetched, FetchFailure> {
-    let admission = fetcher.admission(typed).await?;
-    let mut url = request.moved.unwrap_or(typed).clone();
-    let mut visited = Vec::new();
-    // As long as every redirect was permanent, the last one tells the new address.
-    let mut moved = None;
-    let mut is_permanent = true;
-    let mut left = fetcher.settings.timeout;
+pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url) -> (Fetched, Option<Place>) {
+    let admission = match fetcher.admission(typed).await {
+        Ok(admission) => admission,
+        Err(failure) => return (Fetched::Failed(failure), None),
+    };
+    let mut way = Way::begin(request.moved.unwrap_or(typed).clone(), fetcher.settings.timeout);
     loop {
-        admission.check(&url)?;
-        let _turn = fetcher.pacer.turn(url.host_str().unwrap_or_default()).await;
+        if let Err(failure) = admission.check(&way.url) {
+            return (Fetched::Failed(failure), None);
+        }
+        let turn = fetcher.pacer.turn(way.url.host_str().unwrap_or_default()).await;
         let started = Instant::now();
-        let hop = hop(fetcher, request, typed, &url, admission, moved.as_ref());
-        let outcome = tokio::time::timeout(left, hop).await;
-        left = left.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
-        let (target, status) = match outcome {
-            Err(_) => {
-                return Err(failure(
-                    FailureKind::Timeout,
-                    format!("no whole answer within {} s", fetcher.settings.timeout.as_secs()),
-                ));
+        let hop = hop(fetcher, request, typed, &way.url, admission, way.moved.as_ref());
+        let outcome = tokio::time::timeout(way.left, hop).await;
+        way.left = way.left.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
+        let next = match outcome {
+            Err(_) => Err(failure(
+                FailureKind::Timeout,
+                format!("no whole answer within {} s", fetcher.settings.timeout.as_secs()),
+            )),
+            Ok(Hop::Ended(result)) => {
+                return (result.unwrap_or_else(Fetched::Failed), Some(turn.into_place()));
             }
-            Ok(Hop::Ended(result)) => return *result,
-            Ok(Hop::Redirected(target, status)) => (target, status),
+            Ok(Hop::Redirected(target, status)) => way.follow(target, status),
         };
-        visited.push(url);
-        if visited.contains(&target) {
-            return Err(failure(FailureKind::Redirect, "the redirects lead in a circle"));
+        if let Err(failure) = next {
+            return (Fetched::Failed(failure), None);
         }
-        if visited.len() > HOPS {
-            return Err(failure(FailureKind::Redirect, format!("more than {HOPS} redirects")));
-        }
-        is_permanent &= matches!(status.as_u16(), 301 | 308);
-        if is_permanent {
-            moved = Some(target.clone());
-        }
-        url = target;
     }
 }
 
-enum Hop {
-    Redirected(Url, StatusCode),
-    Ended(Box<Result<Fetched, FetchFailure>>),
+/// How far a fetch has come.
+struct Way {
+    url: Url,
+    visited: Vec<Url>,
+    /// As long as every redirect was permanent, the last one tells the new address.
+    moved: Option<Url>,
+    is_permanent: bool,
+    left: Duration,
 }
 
-fn ended(result: Result<Fetched, FetchFailure>) -> Hop {
-    Hop::Ended(Box::new(result))
+impl Way {
+    fn begin(url: Url, left: Duration) -> Self {
+        Self { url, visited: Vec::new(), moved: None, is_permanent: true, left }
+    }
+
+    fn follow(&mut self, target: Url, status: StatusCode) -> Result<(), FetchFailure> {
+        self.visited.push(std::mem::replace(&mut self.url, target));
+        if self.visited.contains(&self.url) {
+            return Err(failure(FailureKind::Redirect, "the redirects lead in a circle"));
+        }
+        if self.visited.len() > HOPS {
+            return Err(failure(FailureKind::Redirect, format!("more than {HOPS} redirects")));
+        }
+        self.is_permanent &= matches!(status.as_u16(), 301 | 308);
+        if self.is_permanent {
+            self.moved = Some(self.url.clone());
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "nearly every hop ends; a box for each would cost more than the bytes")]
+enum Hop {
+    Redirected(Url, StatusCode),
+    Ended(Result<Fetched, FetchFailure>),
 }
 
 async fn hop(
@@ -87,16 +106,16 @@ async fn hop(
     }
     let response = match asked.send().await {
         Ok(response) => response,
-        Err(error) => return ended(Err(unsent(&error))),
+        Err(error) => return Hop::Ended(Err(unsent(&error))),
     };
     let status = response.status();
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
         return match target(&response, url) {
             Ok(target) => Hop::Redirected(target, status),
-            Err(failure) => ended(Err(failure)),
+            Err(failure) => Hop::Ended(Err(failure)),
         };
     }
-    ended(answer(fetcher, response, url, validators, moved.cloned()).await)
+    Hop::Ended(answer(fetcher, response, url, validators, moved.cloned()).await)
 }
 
 fn request_headers(request: Request<'_>, typed: &Url, url: &Url, validators: Option<&Validators>) -> HeaderMap {

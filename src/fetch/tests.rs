@@ -114,7 +114,7 @@ async fn validators_come_back_byte_for_byte() {
         .await;
         let fetcher = fetcher();
         let mut request = request(&format!("http://{address}/feed"));
-        let Fetched::Fresh(document) = fetcher.fetch(request.lent()).await else { panic!("{etag}") };
+        let Fetched::Fresh(document) = fetcher.fetch(request.lent()).await.0 else { panic!("{etag}") };
         assert_eq!(document.validators.etag.as_deref(), Some(etag.as_bytes()));
         let first = asked.recv().await.unwrap();
         assert!(!first.contains("if-none-match") && !first.contains("if-modified-since"), "{first}");
@@ -136,13 +136,13 @@ async fn a_304_keeps_what_it_does_not_replace_and_is_refused_where_nothing_was_a
     })
     .await;
     let mut request = request(&format!("http://{address}/feed"));
-    assert_eq!(kind(&fetcher().fetch(request.lent()).await), FailureKind::Status(304));
+    assert_eq!(kind(&fetcher().fetch(request.lent()).await.0), FailureKind::Status(304));
     request.validators = Validators {
         url: Url::parse(&format!("http://{address}/feed")).ok(),
         etag: Some(b"\"old\"".to_vec()),
         last_modified: Some(b"then".to_vec()),
     };
-    let Fetched::NotModified { validators, hints, .. } = fetcher().fetch(request.lent()).await else { panic!() };
+    let Fetched::NotModified { validators, hints, .. } = fetcher().fetch(request.lent()).await.0 else { panic!() };
     assert_eq!((validators.etag.unwrap(), validators.last_modified.unwrap()), (b"\"new\"".to_vec(), b"then".to_vec()));
     assert_eq!(hints.max_age, Some(Duration::from_secs(60)));
 }
@@ -160,11 +160,11 @@ async fn private_addresses_are_reached_only_where_the_file_admits_them() {
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         format!("http://0:{port}/"),
     ] {
-        assert_eq!(kind(&strict.fetch(request(&url).lent()).await), FailureKind::Refused, "{url}");
+        assert_eq!(kind(&strict.fetch(request(&url).lent()).await.0), FailureKind::Refused, "{url}");
     }
     let open = fetcher();
     for url in [format!("http://127.0.0.1:{port}/"), format!("http://localhost:{port}/")] {
-        assert!(matches!(open.fetch(request(&url).lent()).await, Fetched::Fresh(_)), "{url}");
+        assert!(matches!(open.fetch(request(&url).lent()).await.0, Fetched::Fresh(_)), "{url}");
     }
 }
 
@@ -177,10 +177,10 @@ async fn a_redirect_stays_within_the_network_that_admitted_the_source() {
     })
     .await;
     let fetcher = Fetcher::new(settings(&["127.0.0.1/32", "127.0.0.2/32"])).unwrap();
-    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/address")).lent()).await), FailureKind::Refused);
-    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/file")).lent()).await), FailureKind::Redirect);
+    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/address")).lent()).await.0), FailureKind::Refused);
+    assert_eq!(kind(&fetcher.fetch(request(&format!("http://{outer}/file")).lent()).await.0), FailureKind::Redirect);
     let wide = Fetcher::new(settings(&["127.0.0.0/8"])).unwrap();
-    assert!(matches!(wide.fetch(request(&format!("http://{outer}/address")).lent()).await, Fetched::Fresh(_)));
+    assert!(matches!(wide.fetch(request(&format!("http://{outer}/address")).lent()).await.0, Fetched::Fresh(_)));
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn credentials_and_headers_never_leave_their_origin() {
     let mut request = request(&format!("http://{own}/feed?token=1"));
     request.credentials = Some(Credentials { username: "u".to_owned(), password: Secret::new("p".to_owned()) });
     request.headers = vec![("x-key".to_owned(), Secret::new("k".to_owned()))];
-    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::Fresh(_)));
+    assert!(matches!(fetcher().fetch(request.lent()).await.0, Fetched::Fresh(_)));
     let first = asked.recv().await.unwrap();
     assert!(first.contains("authorization: basic dtpw") && first.contains("x-key: k"), "{first}");
     let second = elsewhere.recv().await.unwrap();
@@ -213,7 +213,8 @@ async fn only_the_leading_permanent_redirects_are_a_move() {
     })
     .await;
     for (from, expected) in [("/a", Some("/c")), ("/b", Some("/c")), ("/c", None), ("/d", Some("/e")), ("/e", None)] {
-        let Fetched::Fresh(document) = fetcher().fetch(request(&format!("http://{address}{from}")).lent()).await else {
+        let Fetched::Fresh(document) = fetcher().fetch(request(&format!("http://{address}{from}")).lent()).await.0
+        else {
             panic!("{from}")
         };
         assert_eq!(document.moved.as_ref().map(Url::path), expected, "{from}");
@@ -244,13 +245,13 @@ async fn broken_answers_are_told_apart() {
         ("/missing", FailureKind::Status(404)),
     ] {
         assert_eq!(
-            kind(&fetcher().fetch(request(&format!("http://{address}{path}")).lent()).await),
+            kind(&fetcher().fetch(request(&format!("http://{address}{path}")).lent()).await.0),
             expected,
             "{path}"
         );
     }
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(kind(&fetcher().fetch(request(&format!("http://{free}/")).lent()).await), FailureKind::Connect);
+    assert_eq!(kind(&fetcher().fetch(request(&format!("http://{free}/")).lent()).await.0), FailureKind::Connect);
 }
 
 /// Fetches that wait for each other end only if they are under way at once.
@@ -274,7 +275,7 @@ async fn fetches_overlap() {
     let mut fetches = tokio::task::JoinSet::new();
     for number in 0..8 {
         let fetcher = Arc::clone(&fetcher);
-        fetches.spawn(async move { fetcher.fetch(request(&format!("http://{address}/{number}")).lent()).await });
+        fetches.spawn(async move { fetcher.fetch(request(&format!("http://{address}/{number}")).lent()).await.0 });
     }
     while let Some(fetched) = fetches.join_next().await {
         assert!(matches!(fetched.unwrap(), Fetched::Fresh(_)));
@@ -288,11 +289,11 @@ async fn a_file_is_read_and_unchanged_it_is_not_read_again() {
     std::fs::write(&path, "<rss/>").unwrap();
     let mut request = request("http://unused.example/");
     request.location = Location::File(path.clone());
-    let Fetched::Fresh(document) = fetcher().fetch(request.lent()).await else { panic!() };
+    let Fetched::Fresh(document) = fetcher().fetch(request.lent()).await.0 else { panic!() };
     request.validators = document.validators;
-    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::NotModified { .. }));
+    assert!(matches!(fetcher().fetch(request.lent()).await.0, Fetched::NotModified { .. }));
     std::fs::write(&path, "<rss></rss>").unwrap();
-    assert!(matches!(fetcher().fetch(request.lent()).await, Fetched::Fresh(_)));
+    assert!(matches!(fetcher().fetch(request.lent()).await.0, Fetched::Fresh(_)));
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(kind(&fetcher().fetch(request.lent()).await), FailureKind::File);
+    assert_eq!(kind(&fetcher().fetch(request.lent()).await.0), FailureKind::File);
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::clock;
 use crate::fetch::answer::{Document, Fetched, RetryAfter};
@@ -19,6 +19,8 @@ use crate::select::catalogue::{Catalogue, Learnt};
 use crate::store::Handle;
 use crate::store::source::SourceState;
 
+/// Documents in [`Polling::room`] at once: enough to keep two groups of the committer and all workers busy.
+pub const ROOM: usize = 16;
 /// Longest wait that a publisher's caching headers or `ttl` can ask for.
 const LONGEST_HINT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many times its cost taking over titles and sites rests. With few sources it costs nothing and is done at once; with
@@ -55,6 +57,8 @@ pub struct Polling {
     pub fetcher: RwLock<Arc<Fetcher>>,
     /// Where documents are read: as many at once as there are cores, away from the threads that do I/O.
     pub workers: Handle<()>,
+    /// For documents that are read or wait to be stored. Each takes several times its size then.
+    pub room: Semaphore,
     pub committer: Committer,
     pub catalogue: watch::Sender<Arc<Catalogue>>,
     pub counters: Arc<Counters>,
@@ -158,10 +162,14 @@ impl Polling {
             return Outcome::Unknown;
         };
         let fetcher = Arc::clone(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner));
-        let fetched = fetcher.fetch(request(&checkout)).await;
+        // The place is kept to the end: while documents wait here, no further ones are asked for.
+        let (fetched, _place) = fetcher.fetch(request(&checkout)).await;
         let now = clock::now();
         let outcome = match fetched {
-            Fetched::Fresh(document) => self.absorb(checkout, document, now).await,
+            Fetched::Fresh(document) => {
+                let _room = self.room.acquire().await;
+                self.absorb(checkout, document, now).await
+            }
             other => self.without_document(checkout, other, now),
         };
         self.note(key, &outcome);

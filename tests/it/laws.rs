@@ -61,13 +61,16 @@ fn rss(document: &Document, source: usize) -> String {
     )
 }
 
+/// What a poll left: the source's facts, and the hashes of its document.
+type LastPoll = (SourceState, Arc<Vec<[u8; 16]>>);
+
 /// A store that documents are polled into.
 struct World {
     store: Store,
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
-    last: HashMap<usize, (SourceState, Arc<Vec<[u8; 16]>>)>,
+    last: HashMap<usize, LastPoll>,
 }
 
 impl World {
