@@ -2,7 +2,7 @@
 //! and when the disk is well again the daemon goes on by itself.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::power::disk::{self, Cut, Disk};
@@ -28,17 +28,18 @@ impl Bench {
     /// Lets the disk fail while everything is polled, and waits until the daemon has seen it.
     fn fail(&mut self, program: &mut Program, mood: Mood) {
         let moment = Duration::from_millis(self.chance.below(200));
-        let stop = AtomicBool::new(false);
+        let (stop, stored) = (AtomicBool::new(false), AtomicUsize::new(0));
         let (load, shim, socket) = (&self.load, &self.shim, self.socket());
-        self.acknowledged += std::thread::scope(|scope| {
-            let polling: Vec<_> =
-                SOURCES.chunks(2).map(|keys| scope.spawn(|| load.keep_polling(&socket, keys, 3, &stop))).collect();
+        std::thread::scope(|scope| {
+            for keys in SOURCES.chunks(2) {
+                scope.spawn(|| load.keep_polling(&socket, keys, 3, &stop, &stored));
+            }
             std::thread::sleep(moment);
             shim.set(mood);
             program.wait_for("the store cannot be written");
             stop.store(true, Ordering::Relaxed);
-            polling.into_iter().map(|polling| polling.join().unwrap()).sum::<usize>()
         });
+        self.acknowledged += stored.into_inner();
     }
 
     /// A failure from its beginning to its end, and a power cut after it.

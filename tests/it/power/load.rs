@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::origin::{Origin, Reply, rss};
 use crate::program::Program;
@@ -81,16 +81,21 @@ impl Load {
         self.poll(socket, key, more) || (0..5).any(|_| self.poll(socket, key, 0))
     }
 
-    /// Polls one source after another until told to stop; gives how many polls were acknowledged.
-    pub fn keep_polling(&self, socket: &Path, keys: &[&'static str], more: usize, stop: &AtomicBool) -> usize {
-        let mut acknowledged = 0;
+    /// Polls one source after another until told to stop, and counts what was acknowledged.
+    pub fn keep_polling(
+        &self,
+        socket: &Path,
+        keys: &[&'static str],
+        more: usize,
+        stop: &AtomicBool,
+        stored: &AtomicUsize,
+    ) {
         for key in keys.iter().cycle() {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            acknowledged += usize::from(self.poll(socket, key, more));
+            stored.fetch_add(usize::from(self.poll(socket, key, more)), Ordering::Relaxed);
         }
-        acknowledged
     }
 
     /// Notes what readers are shown right now, from memory and from the store.

@@ -13,9 +13,10 @@ mod journal;
 mod load;
 mod shim;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use feedmill::store::engine::StoreError;
@@ -29,6 +30,9 @@ use crate::program::{HEAD, Program};
 
 /// Entries of one source after which a new store begins, so that creation is cut often and rounds stay quick.
 const LARGEST: usize = 400;
+
+/// Longest time that a daemon is given to store what a round wants.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A daemon's home on a disk that can lose power.
 struct Bench {
@@ -105,23 +109,27 @@ impl Bench {
 
     fn work(&mut self, program: Program) -> Vec<String> {
         let broken = self.load.broken(&program);
-        let moment = Duration::from_millis(self.chance.below(250));
+        // Counted in polls, so that a loaded machine is cut at the same places, and then some time into the next ones.
+        let wanted = usize::try_from(self.chance.below(25)).unwrap();
+        let moment = Duration::from_millis(self.chance.below(40));
         let more = 1 + usize::try_from(self.chance.below(6)).unwrap();
-        let stop = AtomicBool::new(false);
+        let (stop, stored) = (AtomicBool::new(false), AtomicUsize::new(0));
         let (load, socket) = (&self.load, self.socket());
-        self.acknowledged += std::thread::scope(|scope| {
-            let pollers = load::SOURCES.chunks(2);
-            let polling: Vec<_> =
-                pollers.map(|keys| scope.spawn(|| load.keep_polling(&socket, keys, more, &stop))).collect();
+        std::thread::scope(|scope| {
+            for keys in load::SOURCES.chunks(2) {
+                scope.spawn(|| load.keep_polling(&socket, keys, more, &stop, &stored));
+            }
             let began = Instant::now();
             // A reader who is shown something at the very last moment was shown it.
-            while began.elapsed() < moment {
+            while stored.load(Ordering::Relaxed) < wanted && began.elapsed() < PATIENCE {
                 load.look(&program);
             }
+            std::thread::sleep(moment);
+            load.look(&program);
             program.kill();
             stop.store(true, Ordering::Relaxed);
-            polling.into_iter().map(|polling| polling.join().unwrap()).sum::<usize>()
         });
+        self.acknowledged += stored.into_inner();
         broken
     }
 }
@@ -180,14 +188,19 @@ fn a_cut_at_any_moment_of_creation_leaves_a_store_that_opens() {
     let steps = bench.shim.take_journal();
     disk::check_complete(&bench.disk, &before, &steps);
     let torn = usize::try_from(number("FEEDMILL_POWER_ROUNDS", 6) / 6).unwrap();
+    let mut tried = BTreeSet::new();
     for end in 0..=steps.len() {
         let disk = before.followed(&steps, end);
         for cut in std::iter::once(Cut::Strict).chain(std::iter::repeat_n(Cut::Torn, torn)) {
-            disk::write(&bench.disk, &disk.after(cut, &mut bench.chance));
+            let left = disk.after(cut, &mut bench.chance);
+            if !tried.insert(left.clone()) {
+                continue;
+            }
+            disk::write(&bench.disk, &left);
             let opened = SledEngine::open(&bench.store(), 1 << 20).map(drop);
             let opened = opened.map_err(|error: StoreError| error.to_string());
             assert_eq!(opened, Ok(()), "seed {}, {cut:?} after {end} of {} steps", bench.seed, steps.len());
         }
     }
-    println!("{} moments of a creation", steps.len());
+    println!("{} moments of a creation, {} different stores", steps.len(), tried.len());
 }
