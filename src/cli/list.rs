@@ -10,8 +10,7 @@ use crate::daemon::settings::Settings;
 use crate::poll::book::Book;
 use crate::published::status::Health;
 use crate::select::catalogue::Catalogue;
-use crate::store::entries::Store;
-use crate::store::sled::SledEngine;
+use crate::store::open;
 
 pub(super) async fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let config = settings.read()?;
@@ -36,8 +35,7 @@ pub(super) async fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitC
 
 /// Without a daemon: what the store remembers. Nothing is polled.
 fn from_store(config: crate::config::Config) -> anyhow::Result<Vec<Listed>> {
-    let engine = SledEngine::open(&config.store.path, config.store.cache_bytes)?;
-    let store = Store::new(Box::new(engine));
+    let store = open::open(&config.store.path, config.store.cache_bytes)?;
     let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect();
     let scopes = store.scopes(&named)?;
     let book = Book::default();

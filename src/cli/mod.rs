@@ -3,6 +3,8 @@
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
 mod check;
+mod export;
+mod import;
 mod list;
 mod parse;
 mod poll;
@@ -83,6 +85,17 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Writes everything in the store as lines of JSON, also while the daemon runs.
+    Export {
+        /// A file, or - for standard output.
+        #[arg(default_value = "-")]
+        file: String,
+    },
+    /// Fills an empty store from an export.
+    Import {
+        /// A file, or - for standard input.
+        file: String,
+    },
 }
 
 /// Runs the command line. The caller exits with what it gives.
@@ -118,6 +131,8 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
             Task::Parse { document, base, json } => parse::run(&settings, &document, base.as_deref(), json).await,
             Task::List { json } => list::run(&settings, json).await,
+            Task::Export { file } => export::run(&settings, &file).await,
+            Task::Import { file } => import::run(&settings, &file),
         }
     });
     // Lookups of names and reads of files cannot be interrupted; nobody waits for them.
@@ -141,6 +156,7 @@ fn tell(error: &anyhow::Error) -> ExitCode {
             StoreError::InUse(_)
                 | StoreError::Foreign { .. }
                 | StoreError::Emptied(_)
+                | StoreError::Incomplete(_)
                 | StoreError::Newer { .. }
                 | StoreError::Unwritable { .. }
         )

@@ -41,6 +41,11 @@ impl Talk {
             answer => Ok(Some(answer)),
         }
     }
+
+    /// What follows the answers, as it is.
+    pub(super) fn rest(self) -> BufReader<OwnedReadHalf> {
+        self.lines.into_inner()
+    }
 }
 
 /// A mill without a listener, for one command.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,10 @@ use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
 use crate::published::status::{Health, SourceStatus};
+use crate::store::engine::StoreError;
+use crate::store::entries::Store;
+use crate::store::portable::Export;
+use crate::store::record::Counters;
 
 /// Longest request. Names of sources are short, so that is thousands of them.
 const REQUEST_LIMIT: u64 = 1 << 20;
@@ -28,7 +33,12 @@ const REQUEST_LIMIT: u64 = 1 << 20;
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Question {
     List,
-    Poll { sources: Vec<String>, force: bool },
+    Poll {
+        sources: Vec<String>,
+        force: bool,
+    },
+    /// Answered with `Exporting` and then with the export itself, to the end of the talk.
+    Export,
 }
 
 /// What the daemon answers, a line each.
@@ -39,6 +49,8 @@ pub enum Answer {
     Total(usize),
     Polled(Polled),
     Source(Listed),
+    /// How many entries there are.
+    Exporting(u64),
     Refused(String),
     Done,
 }
@@ -186,8 +198,43 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             mill.settle().await;
             if told.is_ok() { say(&Answer::Done).await } else { told }
         }
+        Ok(Question::Export) => match mill.handle.run(begin_export).await {
+            Ok((export, counters)) => match say(&Answer::Exporting(counters.entries)).await {
+                Ok(()) => send(&mill, export, &mut writing).await,
+                gone => gone,
+            },
+            Err(error) => say(&Answer::Refused(error.to_string())).await,
+        },
         Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
     };
+}
+
+/// What an export shows must not be lost either, so it is on the disk before the first line is sent.
+fn begin_export(store: &Store) -> Result<(Export, Counters), StoreError> {
+    let export = Export::begin(store)?;
+    store.wait_for_sync()?;
+    Ok((export, store.counters()?))
+}
+
+/// Sends an export as fast as it is taken. One that ends without its last line is known to be incomplete.
+async fn send(mill: &Mill, mut export: Export, writing: &mut WriteHalf<'_>) -> std::io::Result<()> {
+    loop {
+        let step = mill.handle.run(move |store| {
+            let lines = export.step(store)?;
+            Ok((export, lines))
+        });
+        match step.await {
+            Ok((_, None)) => return Ok(()),
+            Ok((further, Some(lines))) => {
+                export = further;
+                writing.write_all(&lines).await?;
+            }
+            Err(error) => {
+                tracing::error!(%error, "an export ended before everything was written");
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// The named sources, all of which must be declared.

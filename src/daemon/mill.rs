@@ -29,7 +29,7 @@ use crate::select::door::StoreDoor;
 use crate::select::revisions::Revisions;
 use crate::store::Handle;
 use crate::store::entries::Store;
-use crate::store::sled::SledEngine;
+use crate::store::open;
 
 /// Store jobs of readers at once. More would only wait for the same disk.
 const READERS: usize = 4;
@@ -61,8 +61,7 @@ impl Mill {
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
     pub fn start(config: Config, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
-        let engine = SledEngine::open(&config.store.path, config.store.cache_bytes)?;
-        let store = Arc::new(Store::new(Box::new(engine)));
+        let store = Arc::new(open::open(&config.store.path, config.store.cache_bytes)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
         store.sync()?;

@@ -25,6 +25,8 @@ pub enum StoreError {
         "the store in {0} has lost its contents although its marker is there; restore it from a backup, or remove the folder to begin anew"
     )]
     Emptied(PathBuf),
+    #[error("the store in {0} is incomplete: an import into it did not end; remove the folder and import again")]
+    Incomplete(PathBuf),
     #[error(
         "the store has format {found}, this feedmill knows formats up to {known}; use the newer feedmill that wrote it"
     )]

@@ -4,6 +4,7 @@
 //! between two batches leaves entries without their validators and the same document is simply read again.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
+use crate::store::snapshot::{Snapshot, Snapshots};
 use crate::store::source::SourceState;
 
 /// Most entries that one key is looked up for. A key that more share tells nothing apart.
@@ -50,8 +52,12 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(10);
 /// All that is durable, behind one value.
 pub struct Store {
     engine: Box<dyn Engine>,
+    snapshots: Snapshots,
     commits: Mutex<Commits>,
     synced: Condvar,
+    /// Keeps other processes out for as long as the store lives; see [`crate::store::open`].
+    #[expect(dead_code, reason = "held, not read")]
+    lock: Option<File>,
 }
 
 /// How many commits there were, and how many of them are on the disk.
@@ -64,7 +70,7 @@ struct Commits {
 
 impl Store {
     pub fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, commits: Mutex::default(), synced: Condvar::new() }
+        Self { engine, snapshots: Snapshots::default(), commits: Mutex::default(), synced: Condvar::new(), lock: None }
     }
 
     fn commits(&self) -> MutexGuard<'_, Commits> {
@@ -86,6 +92,25 @@ impl Store {
             return Err(StoreError::Stuck("what was read is not on the disk yet".to_owned()));
         }
         Ok(())
+    }
+
+    /// A store that holds the lock of its folder.
+    pub(in crate::store) fn locked(engine: Box<dyn Engine>, lock: Option<File>) -> Self {
+        Self { lock, ..Self::new(engine) }
+    }
+
+    pub(in crate::store) fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// The whole store as it is now; `None` while another snapshot is being read.
+    pub(in crate::store) fn snapshot(&self) -> Option<Snapshot> {
+        self.snapshots.take()
+    }
+
+    /// Every write goes through here, so that a snapshot misses none.
+    pub(in crate::store) fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.snapshots.apply(self.engine.as_ref(), batch)
     }
 
     pub fn counters(&self) -> Result<Counters, StoreError> {
@@ -171,10 +196,10 @@ impl Store {
             batch.put(keys::name(key), scope.as_str().as_bytes().to_vec());
             known.insert(key.clone(), scope);
             if batch.len() + 2 >= WRITES_LIMIT {
-                self.engine.apply(&std::mem::take(&mut batch))?;
+                self.apply(&std::mem::take(&mut batch))?;
             }
         }
-        self.engine.apply(&batch)?;
+        self.apply(&batch)?;
         Ok(known)
     }
 
@@ -198,7 +223,7 @@ impl Store {
         for write in &commit.entries {
             if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
                 self.put_counters(&mut batch, commit);
-                self.engine.apply(&std::mem::take(&mut batch))?;
+                self.apply(&std::mem::take(&mut batch))?;
             }
             put_entry(&mut batch, write);
         }
@@ -208,12 +233,12 @@ impl Store {
         }
         for (scope, state) in &commit.sources {
             if batch.len() >= WRITES_LIMIT {
-                self.engine.apply(&std::mem::take(&mut batch))?;
+                self.apply(&std::mem::take(&mut batch))?;
             }
             batch.put(keys::source(scope), record::write_source(state));
         }
         if !batch.is_empty() {
-            self.engine.apply(&batch)?;
+            self.apply(&batch)?;
         }
         Ok(())
     }
@@ -239,7 +264,7 @@ impl Store {
         // First the definition: memberships without one are never read.
         let mut batch = Batch::default();
         batch.delete(keys::topic(key));
-        self.engine.apply(&batch)?;
+        self.apply(&batch)?;
         self.clear_epoch(&feed, epoch)?;
         self.clear_epoch(&feed, epoch + 1)
     }
@@ -248,7 +273,7 @@ impl Store {
     pub fn define_topic(&self, key: &TopicKey, topic: &TopicRecord) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.put(keys::topic(key), record::write_topic(topic));
-        self.engine.apply(&batch)
+        self.apply(&batch)
     }
 
     /// Removes all memberships of one epoch of a feed, in bounded batches.
@@ -263,7 +288,7 @@ impl Store {
             for (key, _) in found {
                 batch.delete(key);
             }
-            self.engine.apply(&batch)?;
+            self.apply(&batch)?;
         }
     }
 

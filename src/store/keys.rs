@@ -31,6 +31,10 @@ pub const NAME: u8 = 0x0f;
 
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
+/// The engine's own format number.
+pub const FORMAT: &[u8] = b"\x01format";
+/// There while an import is under way: the store is incomplete.
+pub const IMPORTING: &[u8] = b"\x01importing";
 
 fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = vec![kind];
@@ -68,7 +72,7 @@ pub fn topic(key: &TopicKey) -> Vec<u8> {
     joined(TOPIC, &[key.as_str().as_bytes()])
 }
 
-fn kind_byte(kind: KeyKind) -> u8 {
+pub(in crate::store) fn kind_byte(kind: KeyKind) -> u8 {
     match kind {
         KeyKind::Guid => 1,
         KeyKind::Url => 2,

@@ -2,10 +2,14 @@
 
 pub mod engine;
 pub mod entries;
+mod filling;
 pub mod keys;
 pub mod memory;
+pub mod open;
+pub mod portable;
 pub mod record;
 pub mod sled;
+mod snapshot;
 pub mod source;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("rss::", &["src/render/rss.rs", "src/render/mod.rs"]),
     ("rustix::", &["src/serve/room.rs"]),
     ("rustls::", &["src/fetch/guard.rs"]),
-    ("serde::", &["src/published/status.rs", "src/render/json.rs", "src/daemon/control.rs"]),
+    ("serde::", &["src/published/status.rs", "src/render/json.rs", "src/daemon/control.rs", "src/store/portable/"]),
     ("sled::", &["src/store/sled.rs", "src/store/tests.rs"]),
     ("socket2::", &["src/serve/listen.rs", "src/serve/thread/tests.rs"]),
     ("spawn_blocking", &["src/store/mod.rs"]),

@@ -5,6 +5,7 @@
 mod daemon;
 mod laws;
 mod layers;
+mod lifetime;
 mod origin;
 mod power;
 mod program;

@@ -49,7 +49,7 @@ impl Answer {
     }
 }
 
-fn binary(folder: &Path) -> Command {
+pub fn binary(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_feedmill"));
     command.current_dir(folder).env_remove("FEEDMILL_LOG").stdin(Stdio::null());
     command
