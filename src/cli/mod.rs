@@ -3,6 +3,7 @@
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
 mod check;
+mod compact;
 mod export;
 mod import;
 mod list;
@@ -96,6 +97,8 @@ enum Task {
         /// A file, or - for standard input.
         file: String,
     },
+    /// Copies the store so that it takes as little room as it can. The daemon does so by itself at its start.
+    Compact,
 }
 
 /// Runs the command line. The caller exits with what it gives.
@@ -133,6 +136,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::List { json } => list::run(&settings, json).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
+            Task::Compact => compact::run(&settings),
         }
     });
     // Lookups of names and reads of files cannot be interrupted; nobody waits for them.

@@ -61,7 +61,12 @@ impl Mill {
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
     pub fn start(config: Config, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
-        let store = Arc::new(open::open(&config.store.path, config.store.cache_bytes)?);
+        let open = match drive {
+            Drive::Schedule => open::open_compact,
+            // A command is short.
+            Drive::Wishes => open::open,
+        };
+        let store = Arc::new(open(&config.store.path, config.store.cache_bytes)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
         store.sync()?;

@@ -56,7 +56,6 @@ pub struct Store {
     commits: Mutex<Commits>,
     synced: Condvar,
     /// Keeps other processes out for as long as the store lives; see [`crate::store::open`].
-    #[expect(dead_code, reason = "held, not read")]
     lock: Option<File>,
 }
 
@@ -97,6 +96,15 @@ impl Store {
     /// A store that holds the lock of its folder.
     pub(in crate::store) fn locked(engine: Box<dyn Engine>, lock: Option<File>) -> Self {
         Self { lock, ..Self::new(engine) }
+    }
+
+    pub(in crate::store) fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Closes the engine and gives back the lock.
+    pub(in crate::store) fn close(self) -> Option<File> {
+        self.lock
     }
 
     pub(in crate::store) fn engine(&self) -> &dyn Engine {

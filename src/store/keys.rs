@@ -35,6 +35,8 @@ pub const COUNTERS: &[u8] = b"\x01counters";
 pub const FORMAT: &[u8] = b"\x01format";
 /// There while an import is under way: the store is incomplete.
 pub const IMPORTING: &[u8] = b"\x01importing";
+/// Size on disk after the last compaction, as eight bytes.
+pub const COMPACTED: &[u8] = b"\x01compacted";
 
 fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = vec![kind];

@@ -41,9 +41,9 @@ pub const FORMAT: u8 = 1;
 const FORMAT_KEY: &[u8] = b"\x01format";
 
 /// Says that a folder is a store of ours, and that it was whole once.
-const MARKER: &str = "FEEDMILL";
+pub(super) const MARKER: &str = "FEEDMILL";
 /// Where sled's files lie in it.
-const FOLDER: &str = "sled";
+pub(super) const FOLDER: &str = "sled";
 /// A store that is being made, or whose making was cut short.
 const UNFINISHED: &str = ".sled";
 /// Room on the disk without which a recovery is not begun: a few of sled's segments.

@@ -1,4 +1,4 @@
-//! What keeps a store healthy for years, with the real binary: export and import.
+//! What keeps a store healthy for years, with the real binary: export and import, compaction, retention.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -204,7 +204,7 @@ fn an_import_that_cannot_be_is_refused() {
     let (code, text) = told(other.path(), &["import", "cut.jsonl"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("cut off"), "{text}");
-    for command in [&["list"][..], &["export"], &["import", "cut.jsonl"], &[]] {
+    for command in [&["list"][..], &["export"], &["compact"], &["import", "cut.jsonl"], &[]] {
         let (code, text) = told(other.path(), command);
         assert_eq!(code, Some(2), "{text}");
         assert!(text.contains("is incomplete"), "{text}");
@@ -258,4 +258,38 @@ fn a_killed_export_leaves_no_file_that_looks_finished() {
         // The store minds no kill of a reader.
         assert_eq!(exported(folder.path()), copy, "round {round}");
     }
+}
+
+#[test]
+fn a_compacted_store_says_the_same() {
+    let origin = Origin::start("127.0.0.1");
+    let folder = polled(&origin, 200, "");
+    let (copy, before) = (exported(folder.path()), outputs(folder.path()));
+    let (code, text) = told(folder.path(), &["compact"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(" kB became "), "{text}");
+    assert_eq!(exported(folder.path()).lines().count(), copy.lines().count());
+    assert_eq!(outputs(folder.path()), before);
+    let program = Program::start(folder.path());
+    let (code, text) = told(folder.path(), &["compact"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("stop it first"), "{text}");
+    drop(program);
+}
+
+#[test]
+fn a_killed_compaction_loses_nothing() {
+    let origin = Origin::start("127.0.0.1");
+    let folder = polled(&origin, 300, "");
+    let copy = exported(folder.path());
+    let length = measured(folder.path(), &["compact"]);
+    let mut ended = 0;
+    for round in 0..rounds() {
+        ended += u32::from(killed(folder.path(), &["compact"], moment(round, length)));
+        assert_eq!(exported(folder.path()), copy, "round {round}");
+        let store = folder.path().join("feedmill-data");
+        let left: Vec<_> = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name == "FEEDMILL" || name == "sled"), "round {round}: {left:?}");
+    }
+    println!("{} kills, {ended} came too late", rounds());
 }

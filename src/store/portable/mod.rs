@@ -34,7 +34,7 @@ const STEP: usize = 256;
 const LINE_LIMIT: u64 = 1 << 30;
 
 /// Records of META that belong to one copy of a store and not to what it holds.
-const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING];
+const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED];
 
 /// How many records there were, by kind.
 pub type Counts = BTreeMap<String, u64>;
