@@ -73,6 +73,8 @@ pub struct Server {
 pub struct StoreSettings {
     pub path: PathBuf,
     pub cache_bytes: u64,
+    /// How long a sighting is kept after its source's document last showed it, where the source says nothing else.
+    pub keep: Duration,
 }
 
 /// `[poll]`

@@ -18,7 +18,12 @@ use crate::model::source::{Credentials, Grounds, Secret, Source, SourceKey, Topi
 use crate::query;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A year as `y` means it.
+const ORDINARY_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long entries may be kept.
+const KEEP: std::ops::RangeInclusive<Duration> = DAY..=Duration::from_secs(100 * 365 * 24 * 3600);
 /// Overrides for the parts that differ between machines.
 const VARIABLES: &[&str] =
     &["FEEDMILL_SERVER_LISTEN", "FEEDMILL_SERVER_PUBLIC_URL", "FEEDMILL_STORE_PATH", "FEEDMILL_STORE_CACHE"];
@@ -40,6 +45,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
     let store = store(root.table("store", "[store]", &mut problems), around, &mut problems);
     let defaults = grounds(root.table("merge", "[merge]", &mut problems), Grounds::default(), &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
+    let intervals = Intervals { keep: store.keep, ..intervals };
     let declared =
         sources(root.table("sources", "[sources]", &mut problems), around, &intervals, defaults, &mut problems);
     let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut problems);
@@ -117,9 +123,10 @@ fn store(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Proble
         .unwrap_or(path);
     let cache = table.size("cache", bounds.clone(), problems);
     let read = |text: &str| super::units::size(text).filter(|size| bounds.contains(size));
+    let keep = table.duration("keep", KEEP, problems).map_or(2 * ORDINARY_YEAR, |keep| keep.value);
     let cache = overridden(around, "FEEDMILL_STORE_CACHE", "64MB, from 8MB to 4000MB", read, problems).or(cache);
     table.finish(problems);
-    StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(64_000_000) }
+    StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(64_000_000), keep }
 }
 
 /// The value of an environment variable, which wins over the file.
@@ -153,6 +160,7 @@ struct Intervals {
     min: Duration,
     max: Duration,
     min_at: Option<Span>,
+    keep: Duration,
 }
 
 fn poll(mut table: Reader<'_>, problems: &mut Problems<'_>) -> (PollSettings, Intervals) {
@@ -163,6 +171,8 @@ fn poll(mut table: Reader<'_>, problems: &mut Problems<'_>) -> (PollSettings, In
         min_at: min.as_ref().map(|min| min.span.clone()),
         min: min.map_or(15 * MINUTE, |min| min.value),
         max: max.map_or(24 * 60 * MINUTE, |max| max.value),
+        // Said under [store].
+        keep: 2 * ORDINARY_YEAR,
     };
     let pace = pace(&mut table, HostPace { per_host: 2, host_delay: second }, problems);
     let concurrency = table.number("concurrency", 1..=1024, problems);
@@ -269,6 +279,8 @@ fn source(
     let grounds = grounds(table.table("merge", &name, problems), defaults, problems);
     let min = table.duration("min_interval", Duration::from_secs(1)..=YEAR, problems);
     let max = table.duration("max_interval", Duration::from_secs(1)..=YEAR, problems);
+    let keep = table.duration("keep", KEEP, problems).map_or(intervals.keep, |keep| keep.value);
+    let keep_entries = table.number("keep_entries", 1..=10_000_000, problems).map(whole);
     let username = table.text("username", problems);
     let password = table.take("password").and_then(|value| secret("password", value, around, problems));
     let headers = headers(&key, &mut table, around, problems);
@@ -304,6 +316,8 @@ fn source(
         grounds,
         min_interval,
         max_interval,
+        keep,
+        keep_entries,
         credentials: given.or(userinfo),
         headers,
     };

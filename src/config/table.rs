@@ -112,7 +112,7 @@ impl<'t> Reader<'t> {
             problems.add(
                 &span,
                 format!("`{written}` is no duration"),
-                Some("write \"90s\", \"15m\", \"24h\" or \"7d\"".to_owned()),
+                Some("write \"90s\", \"15m\", \"24h\", \"7d\" or \"2y\"".to_owned()),
             );
             return None;
         };

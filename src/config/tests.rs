@@ -50,6 +50,7 @@ const EVERY_KEY: &str = r#"
         [store]
         path = "/var/lib/mill"
         cache = "128MB"
+        keep = "3y"
         [merge]
         same_content = false
         [poll]
@@ -76,6 +77,8 @@ const EVERY_KEY: &str = r#"
         topics = ["world", "other"]
         priority = -3
         was = ["eins"]
+        keep = "90d"
+        keep_entries = 500
         min_interval = "1h"
         max_interval = "3h"
         merge = { same_url = false }
@@ -106,6 +109,10 @@ fn every_key_is_understood() {
         one.headers.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect::<Vec<_>>(),
         ["X-Key=plain", "X-File=s3cret"]
     );
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    assert_eq!((one.keep, one.keep_entries), (days(90), Some(500)));
+    assert_eq!((config.sources[1].keep, config.sources[1].keep_entries), (days(3 * 365), None));
+    assert_eq!((config.store.keep, read("").store.keep), (days(3 * 365), days(2 * 365)));
     assert_eq!(one.was, [SourceKey::new("eins").unwrap()]);
     assert_eq!(config.sources[1].location, Location::File("/home/news.xml".into()));
     let server = &config.server;
@@ -141,7 +148,16 @@ fn wrong_values_say_what_is_right() {
     );
     check(
         "[poll]\nmin_interval = \"15\"",
-        &["line 2, column 16: `15` is no duration (write \"90s\", \"15m\", \"24h\" or \"7d\")"],
+        &["line 2, column 16: `15` is no duration (write \"90s\", \"15m\", \"24h\", \"7d\" or \"2y\")"],
+    );
+    check("[store]\nkeep = \"1h\"", &["line 2, column 8: `keep` must be from 1d to 100y"]);
+    check(
+        "[store]\nkeep = 2",
+        &["line 2, column 8: `keep` must be a duration such as \"15m\", not an integer (write \"2s\" or \"15m\")"],
+    );
+    check(
+        &format!("[sources.a]\n{URL}\nkeep_entries = 0"),
+        &["line 3, column 16: `keep_entries` must be from 1 to 10000000"],
     );
     check("[poll]\nconcurrency = 0", &["line 2, column 15: `concurrency` must be from 1 to 1024"]);
     check("[poll]\nbody_limit = \"5\"", &["line 2, column 14: `5` is no size (write \"500kB\", \"20MB\" or \"1GB\")"]);

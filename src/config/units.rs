@@ -6,8 +6,10 @@ const SECOND: u64 = 1;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+/// Long spans need no leap days.
+const YEAR: u64 = 365 * DAY;
 
-/// `None` for anything but whole numbers with a unit of s, m, h, d or w; several may follow each other.
+/// `None` for anything but whole numbers with a unit of s, m, h, d, w or y; several may follow each other.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total: u64 = 0;
@@ -20,6 +22,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
             [b'h', ..] => (HOUR, 1),
             [b'd', ..] => (DAY, 1),
             [b'w', ..] => (7 * DAY, 1),
+            [b'y', ..] => (YEAR, 1),
             _ => return None,
         };
         total = total.checked_add(number.checked_mul(unit)?)?;
@@ -56,7 +59,7 @@ fn number(text: &str) -> Option<(u64, &str)> {
 /// A duration as it would be written.
 pub(super) fn spelt(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let units = [(7 * DAY, "w"), (DAY, "d"), (HOUR, "h"), (MINUTE, "m")];
+    let units = [(YEAR, "y"), (7 * DAY, "w"), (DAY, "d"), (HOUR, "h"), (MINUTE, "m")];
     let unit = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
 }

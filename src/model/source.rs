@@ -185,6 +185,10 @@ pub struct Source {
     pub min_interval: Duration,
     /// Longest wait between two polls while all is well.
     pub max_interval: Duration,
+    /// How long a sighting is kept after the source's document last showed it.
+    pub keep: Duration,
+    /// Most sightings that are kept; all that are not too old without it.
+    pub keep_entries: Option<usize>,
     pub credentials: Option<Credentials>,
     /// Further request headers; sent to the source's own origin only.
     pub headers: Vec<(String, Secret)>,

@@ -11,6 +11,7 @@ use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
 use crate::poll::prepare::Prepared;
+use crate::poll::retention;
 use crate::poll::topics::Topics;
 use crate::select::candidate::SourceFacts;
 use crate::select::catalogue::Catalogue;
@@ -40,8 +41,10 @@ pub fn absorb(
     prepared: Prepared,
     counters: &mut Counters,
 ) -> Result<Absorbed, StoreError> {
-    let Prepared { arrival, seen, texts, hashes, mut state, .. } = prepared;
+    let Prepared { arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
     let known = gather(store, &seen)?;
+    retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
+    let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
     let facts = Facts {
         text: &|name| visible(store, name),
         grounds: &|scope| grounds(catalogue, scope),
@@ -68,9 +71,13 @@ pub fn absorb(
         commit.entries.push(write);
     }
     counters.next = next.0;
+    let moved = retention::moved(store, &arrival.scope, &names, &moves, &commit.entries, arrival.now)?;
     if !commit.entries.is_empty() {
         state.last_change = Some(arrival.now);
         commit.counters = Some(*counters);
+    }
+    if !commit.entries.is_empty() || !moved.is_empty() {
+        commit.moved = Some((arrival.scope.clone(), moved));
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
     commit.sources = vec![(arrival.scope, Arc::new(state.clone()))];

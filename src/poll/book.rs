@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Timestamp;
 use crate::model::source::{Location, Scope, Source, SourceKey, Validators};
+use crate::poll::retention::Uncounted;
 use crate::published::status::{Health, SourceStatus};
 use crate::schedule::{self, Due, Policy};
 use crate::select::catalogue::{Catalogue, Learnt, without_secrets};
@@ -145,8 +146,17 @@ impl Book {
     }
 
     /// States that the store does not hold yet; from now on it is expected to.
-    pub fn take_dirty(&self) -> Vec<(Scope, Arc<SourceState>)> {
+    pub fn take_dirty(&self, uncounted: &Uncounted) -> Vec<(Scope, Arc<SourceState>)> {
         let mut slots = self.lock();
+        // A poll that is under way brings its state back from the committer, which takes the number off itself.
+        for slot in slots.values_mut().filter(|slot| !slot.in_flight) {
+            let count = uncounted.take(&slot.scope);
+            if count > 0 {
+                let state = Arc::make_mut(&mut slot.state);
+                state.entries = state.entries.saturating_sub(count);
+                slot.is_dirty = true;
+            }
+        }
         let dirty = slots.values_mut().filter(|slot| slot.is_dirty && !slot.in_flight);
         dirty
             .map(|slot| {

@@ -14,6 +14,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey};
 use crate::poll::absorb::{self, Absorbed};
 use crate::poll::prepare::Prepared;
+use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
 use crate::select::catalogue::Catalogue;
 use crate::store::engine::StoreError;
@@ -39,6 +40,8 @@ enum Order {
     /// Facts that need not be durable at once; they travel with the next sync.
     Remember(Vec<(Scope, Arc<SourceState>)>),
     Follow(Arc<Catalogue>, oneshot::Sender<Result<(), Arc<StoreError>>>),
+    /// Removes what is old enough, between the groups that come.
+    Prune,
     /// Acknowledges when everything ordered before is durable.
     Settle(oneshot::Sender<Result<(), Arc<StoreError>>>),
 }
@@ -51,6 +54,7 @@ pub type Changed = Box<dyn Fn(Option<&HashSet<FeedId>>) + Send>;
 pub struct Committer {
     orders: mpsc::Sender<Order>,
     trouble: Arc<RwLock<Option<String>>>,
+    uncounted: Arc<Uncounted>,
 }
 
 impl Committer {
@@ -60,6 +64,7 @@ impl Committer {
         let trouble = Arc::new(RwLock::new(None));
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
+        let uncounted = Arc::default();
         let mut work = Work {
             store,
             catalogue,
@@ -69,12 +74,14 @@ impl Committer {
             trouble: Arc::clone(&trouble),
             recovery: None,
             unwritten: HashMap::new(),
+            pruning: None,
+            uncounted: Arc::clone(&uncounted),
         };
         std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || work.run(waiting))
             .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
-        Ok(Self { orders, trouble })
+        Ok(Self { orders, trouble, uncounted })
     }
 
     /// Stores a document; durable when it returns `Ok`.
@@ -93,6 +100,15 @@ impl Committer {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Follow(catalogue, answer)).await;
         answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Begins to remove what is old enough.
+    pub async fn prune(&self) {
+        self.order(Order::Prune).await;
+    }
+
+    pub fn uncounted(&self) -> &Uncounted {
+        &self.uncounted
     }
 
     /// Waits until everything ordered before is durable.
@@ -137,6 +153,9 @@ struct Work {
     recovery: Option<Recovery>,
     /// Facts that the store could not take; the poller counts on them being written.
     unwritten: HashMap<Scope, Arc<SourceState>>,
+    /// The round of removals that is under way.
+    pruning: Option<Pruning>,
+    uncounted: Arc<Uncounted>,
 }
 
 impl Work {
@@ -158,14 +177,14 @@ impl Work {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
                 self.recover();
             }
-            if self.recovery.is_none() && !self.topics.is_building() {
+            if self.recovery.is_none() && !self.topics.is_building() && self.pruning.is_none() {
                 return waiting.blocking_recv();
             }
             match waiting.try_recv() {
                 Ok(order) => return Some(order),
                 Err(mpsc::error::TryRecvError::Disconnected) => return None,
                 Err(mpsc::error::TryRecvError::Empty) if self.recovery.is_some() => std::thread::sleep(LOOK),
-                Err(mpsc::error::TryRecvError::Empty) => self.build(),
+                Err(mpsc::error::TryRecvError::Empty) => self.go_on(),
             }
         }
     }
@@ -197,6 +216,7 @@ impl Work {
                     everything = true;
                     done.push(acknowledge(answer, result));
                 }
+                Order::Prune => self.begin_pruning(),
                 Order::Settle(answer) => done.push(acknowledge(answer, Ok(()))),
             }
         }
@@ -213,6 +233,44 @@ impl Work {
             (self.changed)(None);
         } else if !feeds.is_empty() && synced.is_ok() {
             (self.changed)(Some(&feeds));
+        }
+    }
+
+    /// One step of what waits for quiet moments; nobody gains by taking turns.
+    fn go_on(&mut self) {
+        if self.topics.is_building() { self.build() } else { self.prune() }
+    }
+
+    fn begin_pruning(&mut self) {
+        match Pruning::new(&self.store, &self.catalogue, clock::now()) {
+            Ok(pruning) => self.pruning = Some(pruning),
+            Err(error) => tracing::error!(%error, "what is to be removed cannot be found out"),
+        }
+    }
+
+    fn prune(&mut self) {
+        let Some(pruning) = &mut self.pruning else { return };
+        let pruned = match pruning.step(&self.store, &self.topics, &mut self.counters) {
+            Ok(Some(pruned)) if pruned.has_written => pruned,
+            Ok(Some(_)) => return,
+            Ok(None) => {
+                self.pruning = None;
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is old enough cannot be removed");
+                self.pruning = None;
+                Pruned::default()
+            }
+        };
+        // Was it the disk, then the store is stuck, and a recovery begins.
+        let synced = self.store.sync();
+        self.note(&synced);
+        if let (Some(scope), Ok(())) = (&pruned.scope, synced) {
+            let (sightings, entries) = (pruned.sightings, pruned.entries);
+            self.uncounted.add(scope, sightings);
+            tracing::info!(sightings, entries, "{entries} entries are removed: they were kept for long enough");
+            (self.changed)(Some(&pruned.feeds));
         }
     }
 
@@ -247,12 +305,19 @@ impl Work {
     }
 
     /// A bug that one document brings to light costs that document, not the committer.
-    fn absorb(&mut self, prepared: Prepared) -> Result<Absorbed, StoreError> {
+    fn absorb(&mut self, mut prepared: Prepared) -> Result<Absorbed, StoreError> {
+        let scope = prepared.arrival.scope.clone();
+        let uncounted = self.uncounted.take(&scope);
+        prepared.state.entries = prepared.state.entries.saturating_sub(uncounted);
         let (store, topics, catalogue) = (&self.store, &self.topics, &self.catalogue);
         let counters = &mut self.counters;
         let deciding = AssertUnwindSafe(|| absorb::absorb(store, topics, catalogue, prepared, counters));
         let bug = || Err(StoreError::Stopped("deciding on the document ended in a bug".to_owned()));
-        catch_unwind(deciding).unwrap_or_else(|_| bug())
+        let absorbed = catch_unwind(deciding).unwrap_or_else(|_| bug());
+        if absorbed.is_err() && uncounted > 0 {
+            self.uncounted.add(&scope, uncounted);
+        }
+        absorbed
     }
 
     fn build(&mut self) {

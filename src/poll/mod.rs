@@ -9,6 +9,7 @@ pub mod book;
 pub mod committer;
 pub mod one;
 pub mod prepare;
+pub mod retention;
 pub mod topics;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -28,6 +29,8 @@ use crate::select::catalogue::Catalogue;
 
 /// Facts that nothing depends on at once are written this often, all together.
 const REMEMBER: Duration = Duration::from_secs(60);
+/// What is old enough is removed at the start and then this often.
+const PRUNE: Duration = Duration::from_secs(3600);
 /// Longest sleep. The wall clock may jump while we sleep; then what is due is found at the latest by this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How soon the poller looks whether things can be stored again.
@@ -73,6 +76,8 @@ pub async fn run(
     table.follow(&polling, &catalogues.borrow_and_update());
     let mut remember = tokio::time::interval(REMEMBER);
     remember.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut prune = tokio::time::interval(PRUNE);
+    prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut relearn = tokio::time::interval(Duration::from_secs(1));
     relearn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -94,6 +99,7 @@ pub async fn run(
                 }
             }
             _ = remember.tick() => polling.remember().await,
+            _ = prune.tick() => polling.committer.prune().await,
             _ = relearn.tick() => polling.relearn(),
             () = tokio::time::sleep(sleep) => {}
         }

@@ -120,7 +120,7 @@ impl Polling {
 
     /// Writes what need not be durable at once.
     pub async fn remember(&self) {
-        let states = self.book.take_dirty();
+        let states = self.book.take_dirty(self.committer.uncounted());
         if !states.is_empty() {
             self.committer.remember(states).await;
         }
@@ -190,7 +190,7 @@ impl Polling {
         };
         self.learn(&key, &prepared.state);
         let hashes = Arc::clone(&prepared.hashes);
-        if prepared.seen.is_empty() {
+        if prepared.seen.is_empty() && prepared.moves.gone.is_empty() {
             self.book.check_in(&key, prepared.state, Some(hashes), false);
             return Outcome::Absorbed { new: 0, joined: 0, updated: 0 };
         }

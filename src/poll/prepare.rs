@@ -13,6 +13,7 @@ use crate::model::document::{Header, Parsed};
 use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
+use crate::poll::retention::Moves;
 use crate::store::record;
 use crate::store::source::SourceState;
 
@@ -27,8 +28,10 @@ pub struct Prepared {
     pub seen: Vec<Identified>,
     /// Compressed raw fragments.
     pub texts: Vec<(TextDigest, Vec<u8>)>,
-    /// Of everything in the document, for the next comparison.
+    /// Of everything in the document, for the next comparison: what it looks like, and what its source calls it.
     pub hashes: Arc<Vec<[u8; 16]>>,
+    /// Against the source's last document.
+    pub moves: Moves,
     /// The source as it will be remembered when this is committed.
     pub state: SourceState,
     /// RSS `ttl`: how long the publisher thinks the document holds.
@@ -64,14 +67,15 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
 
     let all = identify::identify(scope, site.as_ref(), observations);
     let known: HashSet<&[u8; 16]> = last_document.iter().collect();
-    let hashes: Vec<[u8; 16]> = all.iter().map(Identified::version).collect();
+    let hashes: Vec<[u8; 16]> = all.iter().map(Identified::version).chain(all.iter().map(|one| one.own.hash)).collect();
+    let moves = Moves::between(last_document, &hashes);
     let document = all.iter().map(|one| one.own).collect();
     let is_new = hashes.iter().map(|version| !known.contains(version));
     let seen: Vec<Identified> = all.into_iter().zip(is_new).filter_map(|(one, is_new)| is_new.then_some(one)).collect();
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
-    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), state, ttl })
+    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, ttl })
 }
 
 fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {

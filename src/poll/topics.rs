@@ -84,6 +84,13 @@ impl Topics {
         }
     }
 
+    /// Every epoch in which a feed may hold a membership.
+    pub fn epochs(&self, feed: &FeedId) -> Vec<u32> {
+        let FeedId::Topic(key) = feed else { return vec![0] };
+        let rules = self.rules.iter().filter(|rule| rule.key == *key);
+        rules.flat_map(|rule| std::iter::once(rule.serving).chain(rule.building.map(|(epoch, _)| epoch))).collect()
+    }
+
     pub fn is_building(&self) -> bool {
         self.rules.iter().any(|rule| rule.building.is_some())
     }

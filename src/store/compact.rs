@@ -90,6 +90,17 @@ fn entry_bytes(store: &Store, key: &[u8], value: &[u8]) -> Result<u64, StoreErro
     Ok(bytes as u64)
 }
 
+/// The same, counted by reading everything.
+pub fn exact_bytes(store: &Store) -> Result<u64, StoreError> {
+    let (mut from, mut bytes) = (vec![0], 0);
+    loop {
+        let found = store.engine().scan(&from, END, STRIDE)?;
+        let Some((last, _)) = found.last() else { return Ok(bytes) };
+        from = [last.as_slice(), &[0]].concat();
+        bytes += found.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+    }
+}
+
 /// Whether a compaction would give back much.
 pub fn is_worth_it(store: &Store) -> Result<bool, StoreError> {
     let size = store.size_on_disk()?;

@@ -16,12 +16,13 @@ use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
 use crate::store::snapshot::{Snapshot, Snapshots};
 use crate::store::source::SourceState;
+use crate::store::tombstone::{self, Move};
 
 /// Most entries that one key is looked up for. A key that more share tells nothing apart.
 const SHARING_LIMIT: usize = 64;
 
 /// Most writes that one entry's change costs: record, id, text twice, 2 × 40 keys and its memberships.
-const WRITES_OF_ONE_ENTRY: usize = 200;
+pub(in crate::store) const WRITES_OF_ONE_ENTRY: usize = 200;
 
 /// One entry to be written, with what its change adds and takes away.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub struct EntryWrite {
     pub is_new: bool,
     pub new_keys: Vec<Key>,
     pub dropped_keys: Vec<Key>,
-    /// The compressed raw fragments ([`record::write_texts`]) of the sighting that changed.
+    /// The compressed raw fragments ([`record::TextWriter`]) of the sighting that changed.
     pub text: Option<(TextName, Vec<u8>)>,
     pub dropped_text: Option<TextName>,
     /// Feeds, each with the epochs of its memberships, that the entry joins.
@@ -44,6 +45,8 @@ pub struct Commit {
     pub counters: Option<Counters>,
     pub sources: Vec<(Scope, Arc<SourceState>)>,
     pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
+    /// What of a source's document has moved; before the document itself.
+    pub moved: Option<(Scope, Vec<Move>)>,
 }
 
 /// Longest wait of a reader for the sync of what it has read.
@@ -91,6 +94,11 @@ impl Store {
             return Err(StoreError::Stuck("what was read is not on the disk yet".to_owned()));
         }
         Ok(())
+    }
+
+    /// Counts a commit before it is applied: a reader who sees any of it waits for it.
+    pub(in crate::store) fn begin_commit(&self) {
+        self.commits().applied += 1;
     }
 
     /// A store that holds the lock of its folder.
@@ -218,15 +226,15 @@ impl Store {
         Ok(Some(Scope(text.into())))
     }
 
-    fn taken_scopes(&self) -> Result<std::collections::HashSet<Scope>, StoreError> {
+    /// Every scope that has a name.
+    pub fn taken_scopes(&self) -> Result<std::collections::HashSet<Scope>, StoreError> {
         let found = self.engine.scan(&[keys::NAME], &[keys::NAME + 1], usize::MAX)?;
         Ok(found.into_iter().filter_map(|(_, bytes)| Some(Scope(String::from_utf8(bytes).ok()?.into()))).collect())
     }
 
     /// Applies a commit; visible at once, durable after [`Store::sync`].
     pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
-        // Counted before: a reader who sees any of it waits for it.
-        self.commits().applied += 1;
+        self.begin_commit();
         let mut batch = Batch::default();
         for write in &commit.entries {
             if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
@@ -236,6 +244,12 @@ impl Store {
             put_entry(&mut batch, write);
         }
         self.put_counters(&mut batch, commit);
+        for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {
+            if batch.len() + 8 > WRITES_LIMIT {
+                self.apply(&std::mem::take(&mut batch))?;
+            }
+            tombstone::put_move(&mut batch, scope, one);
+        }
         if let Some((scope, hashes)) = &commit.last_document {
             batch.put(keys::last_document(scope), record::write_last_document(hashes));
         }

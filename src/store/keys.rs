@@ -23,11 +23,15 @@ pub const LAST_DOCUMENT: u8 = 0x09;
 pub const JOURNAL: u8 = 0x0a;
 /// Reserved: feed, epoch, n → an archive page (RFC 5005).
 pub const ARCHIVE: u8 = 0x0b;
-/// Reserved: keys and id of a pruned entry.
+/// Scope, name → since when, and the id: what remains of a removed sighting.
 pub const TOMBSTONE: u8 = 0x0c;
 pub const ID: u8 = 0x0d;
 pub const TOPIC: u8 = 0x0e;
 pub const NAME: u8 = 0x0f;
+/// Scope, entry → since when the source's document no longer shows its sighting.
+pub const LEFT: u8 = 0x10;
+/// The same in the order of time: what left by source, and tombstones of all sources.
+pub const FADING: u8 = 0x11;
 
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
@@ -111,7 +115,7 @@ fn feed_prefix(feed: &FeedId, epoch: u32) -> Vec<u8> {
 }
 
 /// Moves the sign so that instants before 1970 sort before those after it.
-fn ordered(at: Timestamp) -> [u8; 8] {
+pub fn ordered(at: Timestamp) -> [u8; 8] {
     (at.timestamp_millis().cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
@@ -147,4 +151,75 @@ pub fn place(key: &[u8]) -> Option<Place> {
 /// The entry that a key's record names.
 pub fn seq(key: &[u8]) -> Option<Seq> {
     key.last_chunk::<8>().map(|bytes| Seq(u64::from_be_bytes(*bytes)))
+}
+
+/// The instant that [`ordered`] wrote.
+pub fn instant(bytes: &[u8]) -> Option<Timestamp> {
+    let millis = (u64::from_be_bytes(bytes.try_into().ok()?) ^ (1 << 63)).cast_signed();
+    DateTime::from_timestamp_millis(millis)
+}
+
+pub fn left(scope: &Scope, seq: Seq) -> Vec<u8> {
+    joined(LEFT, &[scope.as_str().as_bytes(), &[0], &seq.0.to_be_bytes()])
+}
+
+/// Tags within [`FADING`].
+const LEAVING_TAG: u8 = 1;
+const TOMBSTONE_TAG: u8 = 2;
+
+fn leaving_prefix(scope: &Scope) -> Vec<u8> {
+    joined(FADING, &[&[LEAVING_TAG], scope.as_str().as_bytes(), &[0]])
+}
+
+/// Ends as a membership's key does, so that [`place`] reads it.
+pub fn leaving(scope: &Scope, at: Timestamp, seq: Seq) -> Vec<u8> {
+    [&leaving_prefix(scope), &ordered(at)[..], &seq.0.to_be_bytes()].concat()
+}
+
+/// From and to (exclusive) of what left a source before a time.
+pub fn leaving_range(scope: &Scope, before: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let from = leaving_prefix(scope);
+    let to = [&from[..], &ordered(before)].concat();
+    (from, to)
+}
+
+pub fn tombstone(scope: &Scope, name: [u8; 16]) -> Vec<u8> {
+    joined(TOMBSTONE, &[scope.as_str().as_bytes(), &[0], &name])
+}
+
+/// From and to (exclusive) of a source's tombstones.
+pub fn tombstone_range(scope: &Scope) -> (Vec<u8>, Vec<u8>) {
+    let bound = |end: u8| joined(TOMBSTONE, &[scope.as_str().as_bytes(), &[end]]);
+    (bound(0), bound(1))
+}
+
+pub fn fading(since: Timestamp, scope: &Scope, name: [u8; 16]) -> Vec<u8> {
+    joined(FADING, &[&[TOMBSTONE_TAG], &ordered(since), scope.as_str().as_bytes(), &[0], &name])
+}
+
+/// From and to (exclusive) of the tombstones from before a time.
+pub fn fading_range(before: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    (joined(FADING, &[&[TOMBSTONE_TAG]]), joined(FADING, &[&[TOMBSTONE_TAG], &ordered(before)]))
+}
+
+/// What [`fading`] joined.
+pub fn fading_parts(key: &[u8]) -> Option<(Timestamp, Scope, [u8; 16])> {
+    let (head, name) = key.split_last_chunk::<16>()?;
+    let (at, scope) = head.strip_prefix(&[FADING, TOMBSTONE_TAG])?.split_first_chunk::<8>()?;
+    let scope = std::str::from_utf8(scope.strip_suffix(&[0])?).ok()?;
+    Some((instant(at)?, Scope(scope.into()), *name))
+}
+
+/// What [`left`] joined, or [`tombstone`]: the scope and the rest of a fixed length.
+pub fn scoped<const N: usize>(key: &[u8]) -> Option<(Scope, [u8; N])> {
+    let (head, rest) = key.get(1..)?.split_last_chunk::<N>()?;
+    Some((Scope(std::str::from_utf8(head.strip_suffix(&[0])?).ok()?.into()), *rest))
+}
+
+/// What [`leaving`] joined.
+pub fn leaving_parts(key: &[u8]) -> Option<(Scope, Place)> {
+    let place = place(key)?;
+    let scope = key.strip_prefix(&[FADING, LEAVING_TAG])?;
+    let scope = scope.get(..scope.len().checked_sub(16)?)?.strip_suffix(&[0])?;
+    Some((Scope(std::str::from_utf8(scope).ok()?.into()), place))
 }

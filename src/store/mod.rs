@@ -12,6 +12,7 @@ pub mod record;
 pub mod sled;
 mod snapshot;
 pub mod source;
+pub mod tombstone;
 
 #[cfg(test)]
 mod tests;

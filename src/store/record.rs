@@ -15,6 +15,7 @@ use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::source::SourceState;
+use crate::store::tombstone::Tombstone;
 
 const VERSION: u8 = 1;
 
@@ -482,6 +483,23 @@ pub fn write_topic(record: &TopicRecord) -> Vec<u8> {
 
 pub fn read_topic(bytes: &[u8]) -> Result<TopicRecord, StoreError> {
     read("a topic", bytes)
+}
+
+#[derive(Encode, Decode)]
+struct TombstoneRecord {
+    #[n(0)]
+    since: i64,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    id: Hash,
+}
+
+pub fn write_tombstone(tombstone: &Tombstone) -> Vec<u8> {
+    write(&TombstoneRecord { since: millis(tombstone.since), id: tombstone.id.0 })
+}
+
+pub fn read_tombstone(bytes: &[u8]) -> Result<Tombstone, StoreError> {
+    let record: TombstoneRecord = read("a tombstone", bytes)?;
+    Ok(Tombstone { since: instant(record.since), id: PublicId(record.id) })
 }
 
 /// Counters of the whole store.

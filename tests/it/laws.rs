@@ -9,16 +9,19 @@ use chrono::TimeDelta;
 use feedmill::config::{self, Surroundings};
 use feedmill::merge::identify::{self, Identified};
 use feedmill::model::Timestamp;
+use feedmill::model::entry::Seq;
 use feedmill::model::feed::{FeedId, FeedName, Format};
 use feedmill::model::source::{Scope, SourceKey};
 use feedmill::parse;
 use feedmill::poll::absorb;
 use feedmill::poll::prepare::{self, Fresh};
+use feedmill::poll::retention::Pruning;
 use feedmill::poll::topics::Topics;
 use feedmill::published::request::FeedRequest;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
 use feedmill::store::entries::Store;
+use feedmill::store::keys::Place;
 use feedmill::store::memory::MemoryEngine;
 use feedmill::store::record::Counters;
 use feedmill::store::source::SourceState;
@@ -75,10 +78,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// A world whose sources all have further keys.
+    fn with(more: &str) -> Self {
         let source = |number: usize| {
             let (topic, priority) = (number % 2, number % 2);
             format!(
-                "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n"
+                "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n{more}"
             )
         };
         let sources = (0..SOURCES).map(source).collect::<Vec<_>>().concat();
@@ -122,6 +130,54 @@ impl World {
         absorbed.new + absorbed.joined + absorbed.updated
     }
 
+    fn poll_all(&mut self, documents: &[Vec<Document>], order: &[usize]) {
+        let mut next = vec![0; documents.len()];
+        let rest = (0..documents.len()).flat_map(|source| std::iter::repeat_n(source, documents[source].len()));
+        for source in order.iter().map(|turn| turn % documents.len()).chain(rest) {
+            if let Some(document) = documents[source].get(next[source]) {
+                self.poll(source, next[source], document);
+                next[source] += 1;
+            }
+        }
+    }
+
+    /// Removes what is to be removed by the clock of then; gives how many sightings went.
+    fn prune(&mut self, now: Timestamp) -> u64 {
+        let mut pruning = Pruning::new(&self.store, &self.catalogue, now).unwrap();
+        let mut sightings = 0;
+        while let Some(pruned) = pruning.step(&self.store, &self.topics, &mut self.counters).unwrap() {
+            sightings += pruned.sightings;
+        }
+        sightings
+    }
+
+    /// Entries and sightings that are there, which the counters have to say as well; and that no record is left without its entry.
+    fn count(&self) -> (u64, u64) {
+        let entries = self.store.entries_after(Seq(0), usize::MAX).unwrap();
+        let sightings: usize = entries.iter().map(|entry| entry.sightings.len()).sum();
+        assert_eq!((self.counters.entries, self.counters.sightings), (entries.len() as u64, sightings as u64));
+        assert_eq!(self.store.counters().unwrap(), self.counters);
+        let mut feeds = vec![(FeedId::All, 0)];
+        for source in &self.catalogue.config.sources {
+            feeds.push((FeedId::Source(Scope::from(&source.key)), 0));
+            let topic = FeedId::Topic(source.topics[0].clone());
+            feeds.push((topic.clone(), page::epoch(&self.store, &topic).unwrap()));
+        }
+        for (feed, epoch) in feeds {
+            for place in self.store.newest(&feed, epoch, None, usize::MAX).unwrap() {
+                let entry = entries.iter().find(|entry| entry.seq == place.seq).unwrap();
+                assert!(entry.placements.iter().any(|it| it.feed == feed && it.sort_at == place.sort_at));
+            }
+        }
+        (entries.len() as u64, sightings as u64)
+    }
+
+    fn places(&self) -> BTreeMap<u64, (String, Timestamp)> {
+        let places = self.store.newest(&FeedId::All, 0, None, usize::MAX).unwrap();
+        let entry = |place: &Place| self.store.entry(place.seq).unwrap().unwrap().id.to_string();
+        places.iter().map(|place| (place.seq.0, (entry(place), place.sort_at))).collect()
+    }
+
     /// What readers see, without what may depend on the order: ids, first sights and places.
     fn shown(&self) -> BTreeSet<String> {
         let request = FeedRequest { limit: Some(2000), ..FeedRequest::plain(FeedName::All, Format::Json) };
@@ -157,14 +213,7 @@ fn identified(document: &Document, source: usize, scope: &Scope) -> Vec<Identifi
 /// Polls all documents, each source's own in order; `order` picks whose turn it is.
 fn polled(documents: &[Vec<Document>], order: &[usize]) -> World {
     let mut world = World::new();
-    let mut next = vec![0; documents.len()];
-    let rest = (0..documents.len()).flat_map(|source| std::iter::repeat_n(source, documents[source].len()));
-    for source in order.iter().map(|turn| turn % documents.len()).chain(rest) {
-        if let Some(document) = documents[source].get(next[source]) {
-            world.poll(source, next[source], document);
-            next[source] += 1;
-        }
-    }
+    world.poll_all(documents, order);
     world
 }
 
@@ -243,6 +292,77 @@ fn order() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0_usize..SOURCES, 0..14)
 }
 
+/// What is called so, an hour older than the one before.
+fn items(names: &[&str]) -> Document {
+    let item = |(age, name): (usize, &&str)| Item {
+        guid: Some((*name).to_owned()),
+        url: None,
+        title: (*name).to_owned(),
+        text: (*name).to_owned(),
+        age: i64::try_from(age).unwrap(),
+    };
+    names.iter().enumerate().map(item).collect()
+}
+
+#[test]
+fn a_tombstone_stays_while_it_is_shown_and_400_days_more() {
+    let scope = Scope::from(&SourceKey::new("s0").unwrap());
+    let days = |days: i64| start() + TimeDelta::days(days);
+    let mut world = World::with("keep_entries = 1\n");
+    world.poll(0, 0, &items(&["c", "b", "a"]));
+    assert_eq!(world.prune(days(1)), 2);
+    for day in [402, 900, 1_301] {
+        assert_eq!(world.prune(days(day)), 0);
+        assert!(world.store.has_tombstones(&scope).unwrap(), "day {day}");
+        world.last.clear();
+        assert_eq!(world.poll(0, 24 * usize::try_from(day).unwrap(), &items(&["c", "b", "a"])), 0, "day {day}");
+    }
+    // From day 1,310 on the document shows them no more.
+    let before = world.store.last_document(&scope).unwrap();
+    world.last.insert(0, (SourceState::default(), Arc::new(before)));
+    world.poll(0, 24 * 1_310, &items(&["c"]));
+    for (day, is_there) in [(1_700, true), (1_711, false)] {
+        world.prune(days(day));
+        assert_eq!(world.store.has_tombstones(&scope).unwrap(), is_there, "day {day}");
+    }
+    assert_eq!(world.count(), (1, 1));
+}
+
+#[test]
+fn what_comes_back_before_its_time_is_as_if_it_had_never_left() {
+    let days = |days: usize| 24 * days;
+    let mut world = World::with("keep = \"10d\"\n");
+    world.poll(0, 0, &items(&["b", "a"]));
+    let before = world.places();
+    world.poll(0, days(1), &items(&["b"]));
+    assert_eq!(world.poll(0, days(9), &items(&["b", "a"])), 0);
+    assert_eq!(world.prune(start() + TimeDelta::days(50)), 0);
+    world.poll(0, days(60), &items(&["b"]));
+    assert_eq!(world.prune(start() + TimeDelta::days(69)), 0);
+    assert_eq!(world.places(), before);
+    assert_eq!(world.prune(start() + TimeDelta::days(71)), 1);
+    // Now it has been removed, and is no news.
+    assert_eq!(world.poll(0, days(72), &items(&["b", "a"])), 0);
+    assert_eq!(world.count(), (1, 1));
+}
+
+#[test]
+fn an_entry_stays_as_long_as_one_of_its_sources_keeps_it() {
+    let mut world = World::with("keep = \"10d\"\n");
+    let item = Item { url: Some("http://news.example/a".to_owned()), ..items(&["An item that two carry"]).remove(0) };
+    world.poll(0, 0, &vec![item.clone()]);
+    assert_eq!(world.poll(1, 0, &vec![item]), 1);
+    assert_eq!(world.count(), (1, 2));
+    let before = world.places();
+    world.poll(0, 24, &Vec::new());
+    assert_eq!(world.prune(start() + TimeDelta::days(20)), 1);
+    assert_eq!((world.count(), world.places()), ((1, 1), before));
+    world.poll(1, 24 * 21, &Vec::new());
+    assert_eq!(world.prune(start() + TimeDelta::days(40)), 1);
+    assert_eq!(world.count(), (0, 0));
+    assert_eq!(world.places(), BTreeMap::new());
+}
+
 fn laws() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -313,6 +433,54 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// By age goes what no document shows any more, and nothing else.
+    #[test]
+    fn what_is_shown_never_goes_by_age_and_what_left_goes_in_time(documents in with_bridges(), order in order()) {
+        let mut world = polled(&documents, &order);
+        let before = world.places();
+        prop_assert_eq!(world.prune(start() + TimeDelta::days(700)), 0);
+        prop_assert_eq!(world.places(), before.clone());
+        world.prune(start() + TimeDelta::days(800));
+        world.count();
+        let after = world.places();
+        prop_assert!(after.iter().all(|(seq, place)| before.get(seq) == Some(place)));
+        for (source, documents) in documents.iter().enumerate() {
+            let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+            let shown = identified(documents.last().unwrap(), source, &scope);
+            for one in &shown {
+                prop_assert_eq!(world.times_shown(&FeedId::All, 0, &scope, one), 1);
+            }
+            let kept = world.store.newest(&FeedId::Source(scope), 0, None, usize::MAX).unwrap();
+            prop_assert_eq!(kept.len(), shown.len());
+            prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
+        }
+        prop_assert_eq!(world.places(), after);
+    }
+
+    /// Also when all of it is read anew, as after a crash.
+    #[test]
+    fn nothing_that_was_removed_returns_as_new(documents in with_bridges(), order in order(), keep in 1_usize..4) {
+        let mut world = World::with(&format!("keep_entries = {keep}\n"));
+        world.poll_all(&documents, &order);
+        let sightings = world.count().1;
+        let removed = world.prune(start() + TimeDelta::days(1));
+        let (_, left) = world.count();
+        prop_assert_eq!(left + removed, sightings);
+        let after = world.places();
+        for is_forgotten in [false, true] {
+            if is_forgotten {
+                world.last.clear();
+            }
+            for (source, documents) in documents.iter().enumerate() {
+                let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+                prop_assert!(world.store.newest(&FeedId::Source(scope), 0, None, usize::MAX).unwrap().len() <= keep);
+                prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
+            }
+        }
+        prop_assert_eq!(world.places(), after);
+        prop_assert_eq!(world.count().1, left);
     }
 
     #[test]

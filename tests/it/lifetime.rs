@@ -293,3 +293,33 @@ fn a_killed_compaction_loses_nothing() {
     }
     println!("{} kills, {ended} came too late", rounds());
 }
+
+#[test]
+fn more_than_a_source_may_keep_is_removed_at_the_start_and_returns_no_more() {
+    let origin = Origin::start("127.0.0.1");
+    let folder = polled(&origin, 60, "");
+    let before = outputs(folder.path());
+    fs::write(folder.path().join("feeds.toml"), feeds(&origin, "keep_entries = 40\n")).unwrap();
+    let mut program = Program::start(folder.path());
+    program.wait_for("entries are removed");
+    program.wait_for("entries are removed");
+    let (code, text) = told(folder.path(), &["poll", "--force"]);
+    assert_eq!(code, Some(0), "{text}");
+    for key in ["one", "two"] {
+        assert_eq!(program.items(&format!("/sources/{key}.json")).len(), 40);
+    }
+    let items = program.items("/all.json?limit=2000");
+    assert!(items.iter().all(|item| before[0].contains(item["id"].as_str().unwrap())));
+    let listed: Vec<serde_json::Value> =
+        serde_json::from_slice(&crate::program::run(folder.path(), &["list", "--json"]).stdout).unwrap();
+    assert!(listed.iter().all(|source| source["entries"] == 40 || source["entries"] == 60), "{listed:?}");
+    let after = shown(&program);
+    drop(program);
+    // Read anew, the same documents bring nothing.
+    publish(&origin, 0..60);
+    let program = Program::start(folder.path());
+    let (code, text) = told(folder.path(), &["poll", "--force"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(shown(&program), after);
+    assert_eq!(program.items("/all.json?limit=2000").len(), items.len());
+}

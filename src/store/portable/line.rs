@@ -17,6 +17,7 @@ use crate::store::keys::{self, Place};
 use crate::store::portable::value::{Bytes, Hash, Id, Millis, hex, unhex};
 use crate::store::record::{self, Counters, TopicRecord};
 use crate::store::source::SourceState;
+use crate::store::tombstone::Tombstone;
 
 /// Any line but the first and the last.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +71,27 @@ pub(super) enum Line {
     Name {
         source: String,
         scope: String,
+    },
+    Left {
+        scope: String,
+        entry: u64,
+        at: Millis,
+    },
+    Leaving {
+        scope: String,
+        at: Millis,
+        entry: u64,
+    },
+    Tombstone {
+        scope: String,
+        name: Hash,
+        since: Millis,
+        id: Id,
+    },
+    Fading {
+        since: Millis,
+        scope: String,
+        name: Hash,
     },
     Other {
         key: String,
@@ -191,6 +213,10 @@ impl Line {
             Self::LastDocument { .. } => "last_document",
             Self::Topic { .. } => "topic",
             Self::Name { .. } => "name",
+            Self::Left { .. } => "left",
+            Self::Leaving { .. } => "leaving",
+            Self::Tombstone { .. } => "tombstone",
+            Self::Fading { .. } => "fading",
             Self::Other { .. } => "other",
         }
     }
@@ -258,7 +284,28 @@ impl Line {
                 (keys::name(&key), scope.as_bytes().to_vec())
             }
             Self::Other { key, value } => (unhex(key)?, unhex(value)?),
+            other => other.of_retention()?,
         })
+    }
+
+    fn of_retention(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let named = |scope: &String| Scope(scope.as_str().into());
+        match self {
+            Self::Left { scope, entry, at } => {
+                Ok((keys::left(&named(scope), Seq(*entry)), keys::ordered(at.instant()?).to_vec()))
+            }
+            Self::Leaving { scope, at, entry } => {
+                Ok((keys::leaving(&named(scope), at.instant()?, Seq(*entry)), Vec::new()))
+            }
+            Self::Tombstone { scope, name, since, id } => {
+                let tombstone = Tombstone { since: since.instant()?, id: PublicId(id.0) };
+                Ok((keys::tombstone(&named(scope), name.0), record::write_tombstone(&tombstone)))
+            }
+            Self::Fading { since, scope, name } => {
+                Ok((keys::fading(since.instant()?, &named(scope), name.0), Vec::new()))
+            }
+            other => Err(format!("`{}` is another kind of line", other.kind())),
+        }
     }
 }
 
@@ -309,8 +356,43 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
             None => None,
         },
         keys::NAME => scope.zip(text(value)).map(|(source, scope)| Line::Name { source, scope }),
+        keys::LEFT | keys::FADING | keys::TOMBSTONE => retention_line(key, value)?,
         _ => None,
     })
+}
+
+fn retention_line(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
+    let named = |scope: Scope| scope.as_str().to_owned();
+    if key.first() == Some(&keys::TOMBSTONE) {
+        let Some((scope, name)) = keys::scoped::<16>(key) else { return Ok(None) };
+        let Tombstone { since, id } = record::read_tombstone(value)?;
+        let (since, id) = (Millis::of(since), Id(id.0));
+        return Ok(Some(Line::Tombstone { scope: named(scope), name: Hash(name), since, id }));
+    }
+    if key.first() == Some(&keys::LEFT) {
+        let left = keys::scoped::<8>(key).zip(keys::instant(value));
+        return Ok(left.map(|((scope, entry), at)| Line::Left {
+            scope: named(scope),
+            entry: u64::from_be_bytes(entry),
+            at: Millis::of(at),
+        }));
+    }
+    if !value.is_empty() {
+        return Ok(None);
+    }
+    let leaving = keys::leaving_parts(key).map(|(scope, place)| Line::Leaving {
+        scope: named(scope),
+        at: Millis::of(place.sort_at),
+        entry: place.seq.0,
+    });
+    let fading = || {
+        keys::fading_parts(key).map(|(since, scope, name)| Line::Fading {
+            since: Millis::of(since),
+            scope: named(scope),
+            name: Hash(name),
+        })
+    };
+    Ok(leaving.or_else(fading))
 }
 
 fn entry_line(entry: Entry) -> Line {

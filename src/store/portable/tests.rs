@@ -15,6 +15,7 @@ use crate::store::keys::Place;
 use crate::store::memory::MemoryEngine;
 use crate::store::record::{Counters, TopicRecord};
 use crate::store::source::SourceState;
+use crate::store::tombstone::{Move, Tombstone};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_timestamp_millis(millis).unwrap()
@@ -101,7 +102,18 @@ fn filled() -> Store {
         entries: (1..=40).map(write).collect(),
         counters: Some(Counters { next: 90, entries: 40, sightings: 40 }),
         sources: vec![(scope.clone(), Arc::new(state))],
-        last_document: Some((scope, Arc::new(vec![[7; 16], [8; 16]]))),
+        last_document: Some((scope.clone(), Arc::new(vec![[7; 16], [8; 16]]))),
+        moved: Some((
+            scope,
+            vec![
+                Move::Left { seq: Seq(3), at: at(1_790_000_000_000) },
+                Move::Buried {
+                    name: [9; 16],
+                    tombstone: Tombstone { since: at(5), id: PublicId([3; 16]) },
+                    at: at(1_790_000_000_001),
+                },
+            ],
+        )),
     };
     store.commit(&commit).unwrap();
     let topic = TopicRecord { epoch: 3, query: Some("a OR b".to_owned()), sources: vec!["bbc~2".to_owned()] };
@@ -172,6 +184,9 @@ fn lines_are_for_people_too() {
         "\"score\":0.87",
     ] {
         assert!(entry.contains(part), "{part}: {entry}");
+    }
+    for kind in ["left", "leaving", "tombstone", "fading"] {
+        assert_eq!(text.matches(&format!("\"kind\":\"{kind}\"")).count(), 1, "{kind}");
     }
     assert!(text.contains("\"summary\":\"<p>Short</p>\""));
     assert!(text.contains("{\"kind\":\"other\",\"key\":\"6a0102\",\"value\":\"ff00\"}"));
