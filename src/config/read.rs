@@ -124,9 +124,9 @@ fn store(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Proble
     let cache = table.size("cache", bounds.clone(), problems);
     let read = |text: &str| super::units::size(text).filter(|size| bounds.contains(size));
     let keep = table.duration("keep", KEEP, problems).map_or(2 * ORDINARY_YEAR, |keep| keep.value);
-    let cache = overridden(around, "FEEDMILL_STORE_CACHE", "64MB, from 8MB to 4000MB", read, problems).or(cache);
+    let cache = overridden(around, "FEEDMILL_STORE_CACHE", "16MB, from 8MB to 4000MB", read, problems).or(cache);
     table.finish(problems);
-    StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(64_000_000), keep }
+    StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(16_000_000), keep }
 }
 
 /// The value of an environment variable, which wins over the file.

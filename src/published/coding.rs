@@ -42,6 +42,8 @@ impl Coding {
 const GZIP_LEVEL: u32 = 4;
 // Made once, when a feed has been quiet. Quality 6 takes 13 ms for 76 kB, quality 9 52 ms for 74 kB, quality 11 884 ms for 68 kB.
 const BROTLI_QUALITY: i32 = 6;
+/// As the power of two of its bytes: half a megabyte spans nearly every document and takes an eighth of the memory of the usual one.
+const BROTLI_WINDOW: i32 = 19;
 // Level 12 takes 9 ms for 74 kB, level 19 157 ms for 71 kB.
 const ZSTD_LEVEL: i32 = 12;
 
@@ -53,8 +55,12 @@ pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn brotli(body: &[u8]) -> Vec<u8> {
-    let parameters =
-        brotli::enc::BrotliEncoderParams { quality: BROTLI_QUALITY, size_hint: body.len(), ..Default::default() };
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: BROTLI_QUALITY,
+        lgwin: BROTLI_WINDOW,
+        size_hint: body.len(),
+        ..Default::default()
+    };
     let mut coded = Vec::with_capacity(body.len() / 4);
     brotli::BrotliCompress(&mut &*body, &mut coded, &parameters).expect("writing to memory cannot fail");
     coded
