@@ -6,7 +6,7 @@
 //! ```text
 //! copy to sled.new ─sync→ rename to sled.ready ─sync→ sled becomes sled.old ─sync→ sled.ready becomes sled ─sync→ remove sled.old
 //! ```
-//! What an interruption left is recognised at the next opening ([`settle`]). While `sled` is there it is the store, whatever lies
+//! What an interruption left is recognised at the next opening (`settle`). While `sled` is there it is the store, whatever lies
 //! beside it: a copy that was not put in its place may be older than what was written since.
 
 use std::fs::{self, File};
