@@ -1,7 +1,7 @@
 //! How fast all sources of a scripted origin are polled, beside a bare loop over the same client library: `scripts/bench polling`
 //! runs both. Not a test: it prints figures and promises none.
 //!
-//! `polling bare|mill ORIGIN [alone] [parse]`: `alone` makes a connection for each poll, `parse` reads every document of the bare
+//! `polling bare|mill ORIGIN [alone] [parse] [passes=N]`: `alone` makes a connection for each poll, `parse` reads every document of the bare
 //! loop with feed-rs. Each prints one line for a pass: its name, polls, seconds, CPU seconds, peak resident MB.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
@@ -19,7 +19,7 @@ use reqwest::header::{ACCEPT_ENCODING, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_
 
 /// Polls under way at once, in both.
 const CONCURRENCY: usize = 64;
-/// Passes after the first; the origin answers each poll of theirs with 304.
+/// Passes after the first, unless told otherwise; the origin answers each poll of theirs with 304.
 const UNCHANGED: usize = 5;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -28,14 +28,15 @@ fn main() -> Result<(), Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [kind, origin, flags @ ..] = arguments.as_slice() else {
-        println!("polling bare|mill ORIGIN [alone] [parse]: needs an origin; scripts/bench starts one");
+        println!("polling bare|mill ORIGIN [alone] [parse] [passes=N]: needs an origin; scripts/bench starts one");
         return Ok(());
     };
     let has = |name: &str| flags.iter().any(|flag| flag == name);
+    let passes = flags.iter().find_map(|flag| flag.strip_prefix("passes=")?.parse().ok()).unwrap_or(UNCHANGED);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match kind.as_str() {
-        "bare" => runtime.block_on(bare(origin, has("alone"), has("parse"))),
-        _ => runtime.block_on(full(origin, has("alone"))),
+        "bare" => runtime.block_on(bare(origin, passes, has("alone"), has("parse"))),
+        _ => runtime.block_on(full(origin, passes, has("alone"))),
     }
 }
 
@@ -83,7 +84,7 @@ async fn addresses(origin: &str) -> Result<Vec<String>, Failure> {
 
 /// What the client library can do at best: one client, so many tasks that take the next address, validators remembered, bodies
 /// read and thrown away or parsed.
-async fn bare(origin: &str, alone: bool, parse: bool) -> Result<(), Failure> {
+async fn bare(origin: &str, passes: usize, alone: bool, parse: bool) -> Result<(), Failure> {
     let addresses = Arc::new(addresses(origin).await?);
     let mut client = reqwest::Client::builder().no_proxy().tcp_nodelay(true);
     if alone {
@@ -91,7 +92,7 @@ async fn bare(origin: &str, alone: bool, parse: bool) -> Result<(), Failure> {
     }
     let client = client.build()?;
     let mut validators: Arc<Vec<Validators>> = Arc::new(vec![(None, None); addresses.len()]);
-    for pass in 0..=UNCHANGED {
+    for pass in 0..=passes {
         let measured = Pass::begin(if pass == 0 { "bare 200" } else { "bare 304" })?;
         let next = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..CONCURRENCY)
@@ -156,7 +157,7 @@ async fn inflated(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
 }
 
 /// The whole mill: fetched, read, merged, stored durably, republished.
-async fn full(origin: &str, alone: bool) -> Result<(), Failure> {
+async fn full(origin: &str, passes: usize, alone: bool) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let config = configuration(&addresses(origin).await?, folder.path())?;
     let polls = config.sources.len();
@@ -166,7 +167,7 @@ async fn full(origin: &str, alone: bool) -> Result<(), Failure> {
     }
     let mill = Arc::new(Mill::start(config, "127.0.0.1:1".parse()?, Drive::Wishes)?);
     mill.polling.replace_fetcher(Fetcher::new(settings)?);
-    for pass in 0..=UNCHANGED {
+    for pass in 0..=passes {
         let measured = Pass::begin(if pass == 0 { "mill 200" } else { "mill 304" })?;
         let mut reports = mill.poll(Vec::new(), true).await;
         let mut failed = 0;

@@ -33,8 +33,6 @@ use crate::store::open;
 
 /// Store jobs of readers at once. More would only wait for the same disk.
 const READERS: usize = 4;
-/// Connections to one host that are kept for its next request.
-const IDLE_PER_HOST: usize = 2;
 /// How long the end may take. A poll that is being committed is far quicker.
 const LAST_COMMITS: Duration = Duration::from_secs(4);
 
@@ -206,7 +204,8 @@ pub fn fetching(config: &Config) -> fetch::Settings {
         per_host: poll.per_host,
         host_delay: poll.host_delay,
         hosts: hosts.collect(),
-        idle_per_host: IDLE_PER_HOST,
+        // As many as may be at work: polls of one host are minutes apart, and what is not used is closed after seconds.
+        idle_per_host: poll.per_host,
     }
 }
 

@@ -42,8 +42,7 @@ pub struct Settings {
     pub host_delay: Duration,
     /// Exceptions by host name.
     pub hosts: BTreeMap<String, (usize, Duration)>,
-    /// Connections to one host that are kept for its next request. Polls of one host are minutes apart: a few serve redirects
-    /// and bursts.
+    /// Connections to one host that are kept for its next request, for some seconds: they serve redirects and bursts.
     pub idle_per_host: usize,
 }
 

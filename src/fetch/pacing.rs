@@ -62,13 +62,18 @@ impl Pacer {
     pub(super) async fn turn(&self, host: &str) -> Turn {
         let host = self.host(host);
         let slot = Arc::clone(&host.slots).acquire_owned().await.expect("the semaphore is never closed");
-        time::sleep_until(host.begin()).await;
+        if let Some(begin) = host.begin() {
+            time::sleep_until(begin).await;
+        }
         let all = Arc::clone(&self.all).acquire_owned().await.expect("the semaphore is never closed");
         Turn { _host: slot, all }
     }
 
     fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(name) {
+            return Arc::clone(host);
+        }
         if hosts.len() >= HOSTS {
             hosts.retain(|_, host| !host.is_at_rest());
         }
@@ -81,12 +86,13 @@ impl Pacer {
 }
 
 impl Host {
-    /// Books the next beginning.
-    fn begin(&self) -> Instant {
+    /// Books the next beginning; `None` when that is now.
+    fn begin(&self) -> Option<Instant> {
+        let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let begin = (*next).max(Instant::now());
+        let begin = (*next).max(now);
         *next = begin + self.delay;
-        begin
+        (begin > now).then_some(begin)
     }
 
     fn is_at_rest(self: &Arc<Self>) -> bool {

@@ -32,6 +32,14 @@ pub struct Checkout {
     pub last_document: Arc<Vec<[u8; 16]>>,
 }
 
+/// What a publisher has forbidden.
+pub struct Standing {
+    /// Retry-After.
+    pub throttled_until: Option<Timestamp>,
+    /// 410.
+    pub is_gone: bool,
+}
+
 /// All sources that are declared.
 #[derive(Default)]
 pub struct Book {
@@ -80,9 +88,11 @@ impl Book {
         Some(schedule::due(source.key.as_str(), &slot.state.facts, &policy(source), now))
     }
 
-    /// Until when the publisher forbade requests, if it did.
-    pub fn throttled_until(&self, key: &SourceKey, now: Timestamp) -> Option<Timestamp> {
-        self.lock().get(key).and_then(|slot| slot.state.facts.throttled_until).filter(|until| *until > now)
+    /// What the publisher forbids; `None` while the source is being polled or is not declared.
+    pub fn standing(&self, key: &SourceKey) -> Option<Standing> {
+        let slots = self.lock();
+        let facts = &slots.get(key).filter(|slot| !slot.in_flight)?.state.facts;
+        Some(Standing { throttled_until: facts.throttled_until, is_gone: facts.gone_since.is_some() })
     }
 
     /// Takes a source for a poll; `None` when it is being polled already.

@@ -107,12 +107,17 @@ impl Polling {
         if let Some(trouble) = self.committer.trouble() {
             return Err(Outcome::Failed(format!("nothing can be stored: {trouble}")));
         }
-        if let Some(until) = self.book.throttled_until(key, now) {
+        let Some(standing) = self.book.standing(key) else { return Err(Outcome::Unknown) };
+        if let Some(until) = standing.throttled_until.filter(|until| *until > now) {
             return Err(Outcome::Throttled(Some(until)));
+        }
+        if force {
+            // Nobody asks when it would be due.
+            return if standing.is_gone { Err(Outcome::Gone) } else { Ok(()) };
         }
         match self.due(key, now) {
             None => Err(Outcome::Unknown),
-            Some(Due::At(at)) if !force => Err(Outcome::NotDue(at)),
+            Some(Due::At(at)) => Err(Outcome::NotDue(at)),
             Some(Due::Never) => Err(Outcome::Gone),
             Some(_) => Ok(()),
         }

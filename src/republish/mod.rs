@@ -1,6 +1,6 @@
 //! Loop two: changed feeds → representations in memory.
 //!
-//! The first change is published at once; when further ones follow is decided in [`rhythm`].
+//! The first change is published at once; when further ones follow is decided in `rhythm`.
 
 mod quiet;
 mod rhythm;

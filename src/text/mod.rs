@@ -56,20 +56,27 @@ impl Folded {
     }
 
     fn push(&mut self, run: &str) {
-        let mut rest = run;
-        while !rest.is_empty() {
+        let bytes = run.as_bytes();
+        let end_of = |from: usize, belongs: fn(u8) -> bool| {
+            bytes[from..].iter().position(|byte| !belongs(*byte)).map_or(bytes.len(), |length| from + length)
+        };
+        let mut at = 0;
+        while at < bytes.len() {
             // Most of a text is words of plain ASCII, which are taken over as they are.
-            let plain = rest.bytes().position(|byte| !(b'!'..=b'~').contains(&byte)).unwrap_or(rest.len());
-            if plain > 0 {
+            let end = end_of(at, is_plain);
+            if end > at {
                 if std::mem::take(&mut self.needs_blank) {
                     self.text.push(' ');
                 }
-                self.text.push_str(&rest[..plain]);
+                self.text.push_str(&run[at..end]);
             }
-            let other = rest[plain..].bytes().position(|byte| (b'!'..=b'~').contains(&byte));
-            let end = other.map_or(rest.len(), |other| plain + other);
-            self.push_slowly(&rest[plain..end]);
-            rest = &rest[end..];
+            at = end_of(end, is_blank);
+            if at > end {
+                self.blank();
+            }
+            let end = end_of(at, |byte| !is_plain(byte) && !is_blank(byte));
+            self.push_slowly(&run[at..end]);
+            at = end;
         }
     }
 
@@ -85,6 +92,14 @@ impl Folded {
             }
         }
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    (b'!'..=b'~').contains(&byte)
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Control characters, soft hyphens, zero-width spaces: nobody sees them, and they would part equal words.
