@@ -34,8 +34,11 @@ pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url)
         }
         let turn = fetcher.pacer.turn(way.url.host_str().unwrap_or_default()).await;
         let started = Instant::now();
-        let hop = hop(fetcher, request, typed, &way.url, admission, way.moved.as_ref());
-        let outcome = tokio::time::timeout(way.left, hop).await;
+        let outcome = {
+            // Kilobytes, which stay where they are.
+            let hop = std::pin::pin!(hop(fetcher, request, typed, &way.url, admission, way.moved.as_ref()));
+            tokio::time::timeout(way.left, hop).await
+        };
         way.left = way.left.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
         let next = match outcome {
             Err(_) => Err(failure(

@@ -184,7 +184,8 @@ impl Table {
             self.times.remove(&key);
             let polling = Arc::clone(polling);
             let source = key.clone();
-            let task = self.tasks.spawn(async move { polling.poll(&source).await });
+            // Kilobytes, which are moved once and not from hand to hand.
+            let task = self.tasks.spawn(Box::pin(async move { polling.poll(&source).await }));
             self.running.insert(task.id(), key.clone());
             self.under_way.insert(key);
         }
