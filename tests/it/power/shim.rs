@@ -19,7 +19,7 @@ pub enum Mood {
 
 /// See the module.
 pub struct Shim {
-    library: PathBuf,
+    preload: PathBuf,
     journal: PathBuf,
     control: PathBuf,
     folder: PathBuf,
@@ -43,7 +43,7 @@ impl Shim {
         };
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
         let shim = Self {
-            library,
+            preload: library,
             journal: home.join("journal"),
             control: home.join("control"),
             folder: folder.to_owned(),
@@ -61,7 +61,7 @@ impl Shim {
     /// The variables with which a program is to be started.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         let mut variables = vec![
-            ("LD_PRELOAD", self.library.clone()),
+            ("LD_PRELOAD", self.preload.clone()),
             ("SHIM_FOLDER", self.folder.clone()),
             ("SHIM_JOURNAL", self.journal.clone()),
             ("SHIM_CONTROL", self.control.clone()),
