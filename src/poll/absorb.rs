@@ -112,8 +112,8 @@ fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-fn visible(store: &Store, hash: TextName) -> Option<String> {
-    let texts = store.texts(hash).ok().flatten()?;
+fn visible(store: &Store, name: TextName) -> Option<String> {
+    let texts = store.texts(name).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)
 }

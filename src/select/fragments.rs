@@ -15,14 +15,14 @@ use crate::store::entries::Store;
 /// Most bytes of cleaned fragments in memory. A part of `[server] cache`.
 pub(super) const LIMIT: usize = 8_000_000;
 
-/// Shared by everything that renders. A hash names one version of one sighting's text, so nothing in here ever gets old.
+/// Shared by everything that renders. A name stands for one version of one sighting's text, so nothing in here ever gets old.
 #[derive(Default)]
 pub(super) struct Memory {
     // Held for a look only, never while something is read or cleaned.
     recent: Mutex<Kept>,
 }
 
-/// By hash and base.
+/// By name and base.
 type Kept = Recent<(TextName, Option<Url>), Arc<Fragments>>;
 
 impl Memory {
@@ -32,16 +32,16 @@ impl Memory {
         let nothing = Arc::new(Fragments::default());
         let mut found = Vec::with_capacity(entries.len());
         for entry in entries {
-            let Some(hash) = entry.text else {
+            let Some(name) = entry.text else {
                 found.push(Arc::clone(&nothing));
                 continue;
             };
-            let key = (hash, entry.fragments_base().cloned());
+            let key = (name, entry.fragments_base().cloned());
             if let Some(fragments) = self.lock().get(&key) {
                 found.push(fragments);
                 continue;
             }
-            let texts = store.texts(hash)?.unwrap_or_default();
+            let texts = store.texts(name)?.unwrap_or_default();
             let sanitiser = sanitiser.get_or_insert_with(Sanitiser::default);
             let fragments = Arc::new(Fragments::clean(sanitiser, &texts, key.1.as_ref()));
             found.push(Arc::clone(&fragments));

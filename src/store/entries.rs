@@ -152,8 +152,8 @@ impl Store {
         Ok(self.engine.get(&keys::id(id))?.and_then(|bytes| keys::seq(&bytes)))
     }
 
-    pub fn texts(&self, hash: TextName) -> Result<Option<Texts>, StoreError> {
-        self.read(&keys::text(hash), record::read_texts)
+    pub fn texts(&self, name: TextName) -> Result<Option<Texts>, StoreError> {
+        self.read(&keys::text(name), record::read_texts)
     }
 
     /// A feed's places, newest first, below `before`.
