@@ -4,19 +4,16 @@
 //! record has a line of its own; a kind that this version does not know is carried along byte for byte (`other`), never dropped.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person, RawHtml};
-use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
+use crate::model::document::RawHtml;
+use crate::model::entry::{Entry, Key, KeyKind, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
-use crate::model::source::{Scope, SourceKey, TopicKey, Validators};
-use crate::schedule;
+use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::StoreError;
 use crate::store::keys::{self, Place};
-use crate::store::portable::value::{Bytes, Hash, Id, Millis, hex, unhex};
+use crate::store::portable::form::{self, PlacementForm, SightingForm, SourceForm};
+use crate::store::portable::value::{Hash, Id, Millis, hex, unhex};
 use crate::store::record::{self, Counters, TopicRecord};
-use crate::store::source::SourceState;
 use crate::store::tombstone::Tombstone;
 
 /// Any line but the first and the last.
@@ -99,103 +96,6 @@ pub(super) enum Line {
     },
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SightingForm {
-    seq: u64,
-    scope: String,
-    id: Id,
-    first_seen: Millis,
-    sort_at: Millis,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    changed: Option<Millis>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    guid: Option<GuidForm>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    title: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    published: Option<Millis>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    authors: Vec<PersonForm>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    categories: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    enclosures: Vec<EnclosureForm>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    language: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<Hash>,
-    ground: String,
-    score: f32,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    evidence: String,
-    /// `guid:…`, `url:…` or `content:…`, what its source calls it now first.
-    keys: Vec<String>,
-    fingerprint: Hash,
-    reading: Hash,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GuidForm {
-    value: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    is_permalink: Option<bool>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PersonForm {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnclosureForm {
-    url: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    media_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    length: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    title: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PlacementForm {
-    feed: String,
-    sort_at: Millis,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SourceForm {
-    scope: String,
-    location: String,
-    validated_url: Option<String>,
-    etag: Option<Bytes>,
-    last_modified: Option<Bytes>,
-    moved: Option<String>,
-    title: Option<String>,
-    site: Option<String>,
-    problem: Option<String>,
-    notes: Vec<String>,
-    entries: u64,
-    last_change: Option<Millis>,
-    last_attempt: Option<Millis>,
-    last_success: Option<Millis>,
-    failures: u32,
-    throttled_until: Option<Millis>,
-    hint_until: Option<Millis>,
-    gone_since: Option<Millis>,
-    published: Vec<Millis>,
-}
-
 /// How summary and content become a record.
 pub(super) type WriteTexts<'w> = &'w mut dyn FnMut(Option<&str>, Option<&str>) -> Vec<u8>;
 
@@ -248,8 +148,8 @@ impl Line {
                     seq: Seq(*seq),
                     id: PublicId(id.0),
                     first_seen: first_seen.instant()?,
-                    sightings: sightings.iter().map(sighting).collect::<Result<_, _>>()?,
-                    placements: feeds.iter().map(placement).collect::<Result<_, _>>()?,
+                    sightings: sightings.iter().map(form::sighting).collect::<Result<_, _>>()?,
+                    placements: feeds.iter().map(form::placement).collect::<Result<_, _>>()?,
                 };
                 if entry.sightings.is_empty() {
                     return Err("an entry without a sighting".to_owned());
@@ -260,15 +160,15 @@ impl Line {
                 (keys::text(TextName(text.0)), write_texts(summary.as_deref(), content.as_deref()))
             }
             Self::Key { of, hash, entry } => {
-                (keys::key(Key { kind: key_kind(of)?, hash: hash.0 }, Seq(*entry)), Vec::new())
+                (keys::key(Key { kind: form::key_kind(of)?, hash: hash.0 }, Seq(*entry)), Vec::new())
             }
             Self::Membership { feed, epoch, sort_at, entry } => {
                 let place = Place { sort_at: sort_at.instant()?, seq: Seq(*entry) };
-                (keys::membership(&feed_id(feed)?, *epoch, place), Vec::new())
+                (keys::membership(&form::feed_id(feed)?, *epoch, place), Vec::new())
             }
             Self::Id { id, entry } => (keys::id(PublicId(id.0)), entry.to_be_bytes().to_vec()),
-            Self::Source(form) => {
-                (keys::source(&Scope(form.scope.as_str().into())), record::write_source(&source_state(form)?))
+            Self::Source(source) => {
+                (keys::source(&Scope(source.scope.as_str().into())), record::write_source(&form::source_state(source)?))
             }
             Self::LastDocument { scope, hashes } => {
                 let hashes: Vec<[u8; 16]> = hashes.iter().map(|hash| hash.0).collect();
@@ -338,7 +238,7 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
             _ => None,
         },
         keys::SOURCE => match scope {
-            Some(scope) => Some(Line::Source(Box::new(source_form(scope, record::read_source(value)?)))),
+            Some(scope) => Some(Line::Source(Box::new(form::source_form(scope, record::read_source(value)?)))),
             None => None,
         },
         keys::LAST_DOCUMENT => match scope {
@@ -401,11 +301,8 @@ fn entry_line(entry: Entry) -> Line {
         seq: seq.0,
         id: Id(id.0),
         first_seen: Millis::of(first_seen),
-        sightings: sightings.into_iter().map(sighting_form).collect(),
-        feeds: placements
-            .into_iter()
-            .map(|Placement { feed, sort_at }| PlacementForm { feed: feed_name(&feed), sort_at: Millis::of(sort_at) })
-            .collect(),
+        sightings: sightings.into_iter().map(form::sighting_form).collect(),
+        feeds: placements.into_iter().map(|placement| form::placement_form(&placement)).collect(),
     }
 }
 
@@ -414,7 +311,7 @@ fn key_line(rest: &[u8]) -> Option<Line> {
     let (hash, seq) = rest.split_first_chunk::<16>()?;
     let of = [KeyKind::Guid, KeyKind::Url, KeyKind::Content].into_iter().find(|of| keys::kind_byte(*of) == *kind)?;
     let seq = u64::from_be_bytes(seq.try_into().ok()?);
-    Some(Line::Key { of: key_name(of).to_owned(), hash: Hash(*hash), entry: seq })
+    Some(Line::Key { of: form::key_name(of).to_owned(), hash: Hash(*hash), entry: seq })
 }
 
 fn membership_line(key: &[u8]) -> Option<Line> {
@@ -430,226 +327,9 @@ fn membership_line(key: &[u8]) -> Option<Line> {
         _ => return None,
     };
     Some(Line::Membership {
-        feed: feed_name(&feed),
+        feed: form::feed_name(&feed),
         epoch: u32::from_be_bytes(*epoch),
         sort_at: Millis::of(place.sort_at),
         entry: place.seq.0,
-    })
-}
-
-fn feed_name(feed: &FeedId) -> String {
-    match feed {
-        FeedId::All => "all".to_owned(),
-        FeedId::Source(scope) => format!("source:{}", scope.as_str()),
-        FeedId::Topic(key) => format!("topic:{key}"),
-    }
-}
-
-fn feed_id(name: &str) -> Result<FeedId, String> {
-    match name.split_once(':') {
-        None if name == "all" => Ok(FeedId::All),
-        Some(("source", scope)) => Ok(FeedId::Source(Scope(scope.into()))),
-        Some(("topic", key)) => TopicKey::new(key).map(FeedId::Topic).map_err(|problem| problem.to_string()),
-        _ => Err(format!("`{name}` is no feed")),
-    }
-}
-
-fn key_name(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Guid => "guid",
-        KeyKind::Url => "url",
-        KeyKind::Content => "content",
-    }
-}
-
-fn key_kind(name: &str) -> Result<KeyKind, String> {
-    match name {
-        "guid" => Ok(KeyKind::Guid),
-        "url" => Ok(KeyKind::Url),
-        "content" => Ok(KeyKind::Content),
-        _ => Err(format!("`{name}` is no kind of key")),
-    }
-}
-
-const GROUNDS: [Ground; 5] =
-    [Ground::First, Ground::SameGuid, Ground::SameUrl, Ground::SameContent, Ground::NearDuplicate];
-
-/// A field that is added to a sighting does not compile until it has a name here.
-fn sighting_form(sighting: Sighting) -> SightingForm {
-    let Sighting {
-        seq,
-        source,
-        id,
-        first_seen,
-        sort_at,
-        changed,
-        guid,
-        url,
-        title,
-        published,
-        authors,
-        categories,
-        enclosures,
-        language,
-        text,
-        ground,
-        score,
-        evidence,
-        keys,
-        fingerprint,
-        reading,
-    } = sighting;
-    SightingForm {
-        seq: seq.0,
-        scope: source.as_str().to_owned(),
-        id: Id(id.0),
-        first_seen: Millis::of(first_seen),
-        sort_at: Millis::of(sort_at),
-        changed: changed.map(Millis::of),
-        guid: guid.map(|Guid { value, is_permalink }| GuidForm { value, is_permalink }),
-        url: url.map(String::from),
-        title,
-        published: published.map(Millis::of),
-        authors: authors
-            .into_iter()
-            .map(|Person { name, url }| PersonForm { name, url: url.map(String::from) })
-            .collect(),
-        categories,
-        enclosures: enclosures
-            .into_iter()
-            .map(|Enclosure { url, media_type, length, title }| EnclosureForm {
-                url: url.into(),
-                media_type,
-                length,
-                title,
-            })
-            .collect(),
-        language,
-        text: text.map(|hash| Hash(hash.0)),
-        ground: ground.name().to_owned(),
-        score,
-        evidence,
-        keys: keys.iter().map(|key| format!("{}:{}", key_name(key.kind), hex(&key.hash))).collect(),
-        fingerprint: Hash(fingerprint),
-        reading: Hash(reading),
-    }
-}
-
-fn sighting(form: &SightingForm) -> Result<Sighting, String> {
-    let ground = GROUNDS.into_iter().find(|ground| ground.name() == form.ground);
-    let key = |text: &String| {
-        let (kind, hash) = text.split_once(':').ok_or_else(|| format!("`{text}` is no key"))?;
-        Ok::<_, String>(Key { kind: key_kind(kind)?, hash: Hash::read(hash)?.0 })
-    };
-    let enclosure = |form: &EnclosureForm| {
-        let EnclosureForm { url, media_type, length, title } = form;
-        let (media_type, title) = (media_type.clone(), title.clone());
-        Ok::<_, String>(Enclosure { url: address(url)?, media_type, length: *length, title })
-    };
-    let author = |form: &PersonForm| {
-        Ok::<_, String>(Person { name: form.name.clone(), url: form.url.as_deref().map(address).transpose()? })
-    };
-    Ok(Sighting {
-        seq: Seq(form.seq),
-        source: Scope(form.scope.as_str().into()),
-        id: PublicId(form.id.0),
-        first_seen: form.first_seen.instant()?,
-        sort_at: form.sort_at.instant()?,
-        changed: instant(form.changed)?,
-        guid: form.guid.as_ref().map(|guid| Guid { value: guid.value.clone(), is_permalink: guid.is_permalink }),
-        url: form.url.as_deref().map(address).transpose()?,
-        title: form.title.clone(),
-        published: instant(form.published)?,
-        authors: form.authors.iter().map(author).collect::<Result<_, _>>()?,
-        categories: form.categories.clone(),
-        enclosures: form.enclosures.iter().map(enclosure).collect::<Result<_, _>>()?,
-        language: form.language.clone(),
-        text: form.text.map(|hash| TextName(hash.0)),
-        ground: ground.ok_or_else(|| format!("`{}` is no ground", form.ground))?,
-        score: form.score,
-        evidence: form.evidence.clone(),
-        keys: form.keys.iter().map(key).collect::<Result<_, _>>()?,
-        fingerprint: form.fingerprint.0,
-        reading: form.reading.0,
-    })
-}
-
-fn placement(form: &PlacementForm) -> Result<Placement, String> {
-    Ok(Placement { feed: feed_id(&form.feed)?, sort_at: form.sort_at.instant()? })
-}
-
-fn instant(millis: Option<Millis>) -> Result<Option<Timestamp>, String> {
-    millis.map(Millis::instant).transpose()
-}
-
-fn address(text: &str) -> Result<Url, String> {
-    Url::parse(text).map_err(|error| format!("`{text}` is no address ({error})"))
-}
-
-/// A fact that is added to a source does not compile until it has a name here.
-fn source_form(scope: String, state: SourceState) -> SourceForm {
-    let SourceState {
-        facts,
-        location,
-        validators: Validators { url, etag, last_modified },
-        moved,
-        title,
-        site,
-        problem,
-        notes,
-        entries,
-        last_change,
-    } = state;
-    let schedule::Facts { last_attempt, last_success, failures, throttled_until, hint_until, gone_since, published } =
-        facts;
-    SourceForm {
-        scope,
-        location,
-        validated_url: url.map(String::from),
-        etag: etag.map(Bytes),
-        last_modified: last_modified.map(Bytes),
-        moved: moved.map(String::from),
-        title,
-        site: site.map(String::from),
-        problem,
-        notes,
-        entries,
-        last_change: last_change.map(Millis::of),
-        last_attempt: last_attempt.map(Millis::of),
-        last_success: last_success.map(Millis::of),
-        failures,
-        throttled_until: throttled_until.map(Millis::of),
-        hint_until: hint_until.map(Millis::of),
-        gone_since: gone_since.map(Millis::of),
-        published: published.into_iter().map(Millis::of).collect(),
-    }
-}
-
-fn source_state(form: &SourceForm) -> Result<SourceState, String> {
-    let url = |text: &Option<String>| text.as_deref().map(address).transpose();
-    let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.0.clone());
-    Ok(SourceState {
-        facts: schedule::Facts {
-            last_attempt: instant(form.last_attempt)?,
-            last_success: instant(form.last_success)?,
-            failures: form.failures,
-            throttled_until: instant(form.throttled_until)?,
-            hint_until: instant(form.hint_until)?,
-            gone_since: instant(form.gone_since)?,
-            published: form.published.iter().map(|at| at.instant()).collect::<Result<_, _>>()?,
-        },
-        location: form.location.clone(),
-        validators: Validators {
-            url: url(&form.validated_url)?,
-            etag: bytes(&form.etag),
-            last_modified: bytes(&form.last_modified),
-        },
-        moved: url(&form.moved)?,
-        title: form.title.clone(),
-        site: url(&form.site)?,
-        problem: form.problem.clone(),
-        notes: form.notes.clone(),
-        entries: form.entries,
-        last_change: instant(form.last_change)?,
     })
 }

@@ -4,6 +4,7 @@
 //! record a line, in the order of the store, so that the same store gives the same bytes. The format's own number
 //! (`FORMAT`) is apart from that of the store: an export of an older version can always be read.
 
+mod form;
 mod line;
 mod value;
 
