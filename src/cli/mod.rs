@@ -9,6 +9,7 @@ mod import;
 mod list;
 mod parse;
 mod poll;
+mod sparing;
 mod talk;
 
 use std::collections::BTreeMap;
@@ -111,6 +112,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>, variables: BTree
         }
     };
     let task = command.command.unwrap_or(Task::Serve);
+    if matches!(task, Task::Serve) {
+        sparing::begin_again(&variables);
+    }
     let format = match command.common.log_format {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,

@@ -148,6 +148,9 @@ fn request_headers(request: Request<'_>, typed: &Url, url: &Url, validators: Opt
 
 /// Secrets go to the origin they were typed in for, and to the same host over https.
 fn is_same_origin(typed: &Url, url: &Url) -> bool {
+    if typed == url {
+        return true;
+    }
     let is_upgrade = typed.host_str() == url.host_str() && typed.scheme() == "http" && url.scheme() == "https";
     typed.origin() == url.origin() || (is_upgrade && typed.port().is_none() && url.port().is_none())
 }
