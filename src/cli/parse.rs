@@ -110,11 +110,11 @@ fn time(at: Option<Timestamp>) -> Value {
 
 fn as_json(parsed: &Parsed, identified: &[Identified]) -> Value {
     let text = |html: &Option<RawHtml>| html.as_ref().map(|html| html.0.clone());
-    let entries = identified.iter().map(|one| {
-        let entry = &one.observation;
-        let own = one.ids.last().map(ToString::to_string);
+    // Every entry of the document is shown, also one that says the same as another and will not be kept.
+    let entries = parsed.observations.iter().map(|entry| {
+        let own = || identified.iter().find(|one| one.observation == *entry)?.ids.last().map(ToString::to_string);
         json!({
-            "id": entry.guid.as_ref().map(|guid| guid.value.clone()).or(own),
+            "id": entry.guid.as_ref().map(|guid| guid.value.clone()).or_else(own),
             "id_generated": entry.guid.is_none(),
             "title": entry.title,
             "url": entry.url,

@@ -2,6 +2,9 @@
 //!
 //! A publisher *claims*, so every field that a document may leave out is an `Option` and keeps the field's own name.
 
+use std::time::Duration;
+
+use chrono::Weekday;
 use url::Url;
 
 use super::Timestamp;
@@ -36,7 +39,36 @@ pub struct Enclosure {
     pub title: Option<String>,
 }
 
-/// One entry as one document showed it. At least one of guid, url, title, summary and content is there.
+/// Where a publisher says that it has an entry from: RSS `source`, `atom:source`. At least one of them is there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Origin {
+    pub title: Option<String>,
+    /// The site's page.
+    pub url: Option<Url>,
+    pub feed: Option<Url>,
+}
+
+/// What belongs to an entry and lies elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Related {
+    pub kind: RelatedKind,
+    pub url: Url,
+    pub media_type: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelatedKind {
+    /// A page for remarks: RSS `comments`.
+    Comments,
+    /// `podcast:transcript`.
+    Transcript,
+    /// `podcast:chapters`.
+    Chapters,
+    /// A picture that stands for the entry: `media:thumbnail`, `itunes:image`, JSON Feed `image`.
+    Image,
+}
+
+/// One entry as one document showed it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observation {
     pub guid: Option<Guid>,
@@ -55,6 +87,26 @@ pub struct Observation {
     pub enclosures: Vec<Enclosure>,
     /// BCP 47, as given.
     pub language: Option<String>,
+    /// The true address behind one that counts readers: `feedburner:origLink`.
+    pub original: Option<Url>,
+    pub related: Vec<Related>,
+    pub origin: Option<Origin>,
+    /// Of what is played.
+    pub duration: Option<Duration>,
+    pub episode: Option<u32>,
+    pub season: Option<u32>,
+}
+
+impl Observation {
+    /// Whether there is anything to tell it from others by, or to show of it.
+    pub fn says_something(&self) -> bool {
+        self.guid.is_some()
+            || self.url.is_some()
+            || self.title.is_some()
+            || self.summary.is_some()
+            || self.content.is_some()
+            || !self.enclosures.is_empty()
+    }
 }
 
 /// What the document says about itself: Atom `feed`, RSS `channel`, JSON Feed's top level.
@@ -64,8 +116,24 @@ pub struct Header {
     /// The site's page, absolute.
     pub url: Option<Url>,
     pub language: Option<String>,
+    /// Plain text: Atom `subtitle`, RSS `description`.
+    pub description: Option<String>,
+    pub image: Option<Url>,
     /// RSS `ttl`, in minutes.
     pub ttl_minutes: Option<u32>,
+    /// How often it is made anew: `sy:updatePeriod` and `sy:updateFrequency`.
+    pub period: Option<Duration>,
+    /// RSS `skipHours`, in UTC, and `skipDays`: when nothing new comes.
+    pub skip_hours: Vec<u8>,
+    pub skip_days: Vec<Weekday>,
+    /// Its own address, as it gives it: Atom `link rel=self`.
+    pub self_address: Option<Url>,
+    /// WebSub.
+    pub hubs: Vec<Url>,
+    /// An older part: `link rel=next` or `prev-archive` (RFC 5005).
+    pub older: Option<Url>,
+    /// Where the feed has moved for good: `itunes:new-feed-url`.
+    pub moved: Option<Url>,
 }
 
 /// The dialect of a document.
@@ -99,4 +167,6 @@ pub struct Parsed {
     pub observations: Vec<Observation>,
     /// One sentence each: what was odd and what was done about it.
     pub notes: Vec<String>,
+    /// It is not cut off: what it does not show, its publisher does not show.
+    pub is_complete: bool,
 }

@@ -1,99 +1,146 @@
-//! The only place that knows feed-rs: XML text → observations in our own words.
+//! The only place that knows feed-rs: a rewritten document → observations in our own words.
 //!
-//! feed-rs may panic, makes ids up, copies dates and keeps plain text and HTML apart only by media type. None of that leaves here.
+//! feed-rs may panic, makes ids up, and keeps plain text and HTML apart only by media type. None of that leaves here.
 
-use std::collections::HashSet;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use feed_rs::model::{Content, Entry, Feed, FeedType, Link, MediaObject, Text};
+use feed_rs::model::{Content, Entry, Feed, Link, Text};
 use feed_rs::parser;
 use url::Url;
 
-use crate::model::document::{Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml};
+use crate::model::document::{
+    Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml, Related, RelatedKind,
+};
+use crate::parse::normalise::{Beside, HeaderBeside, Normalised};
 use crate::parse::{NotAFeed, dates};
 use crate::text;
 
-pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
+/// What a rewritten document ends with.
+const END: &str = "</feed>\n";
+/// Hubs of a feed that are kept.
+const HUBS: usize = 5;
+/// Related addresses of an entry that are kept.
+const RELATED: usize = 20;
+
+/// Reads a rewritten document. An entry that feed-rs cannot read costs that entry.
+pub(super) fn read(normalised: Normalised) -> Result<Parsed, NotAFeed> {
+    let Normalised { document, entries, beside, header, dialect, mut notes, is_complete } = normalised;
+    let whole = parsed_by_feed_rs(&document);
+    let (feed, read): (Feed, Vec<Option<Entry>>) = match whole {
+        Some(mut feed) if feed.entries.len() == entries.len() => {
+            let read = std::mem::take(&mut feed.entries).into_iter().map(Some).collect();
+            (feed, read)
+        }
+        _ => singly(&document, &entries).ok_or_else(|| NotAFeed::new("the reader of feeds fails on this document"))?,
+    };
+    let lost = read.iter().filter(|entry| entry.is_none()).count();
+    if lost > 0 {
+        notes.push(format!("{lost} entries could not be read and were left out"));
+    }
+    let fallback: Vec<Person> = if dialect == Dialect::Atom { people(&feed.authors) } else { Vec::new() };
+    let observations = read.into_iter().zip(beside).filter_map(|(entry, beside)| {
+        let entry = entry?;
+        Some(observation(entry, beside, &fallback))
+    });
+    let observations = observations.collect();
+    Ok(Parsed { dialect, header: head(&feed, header), observations, notes, is_complete })
+}
+
+/// `None` when feed-rs cannot read it. It may panic: that is a bug of the reader on this document, and the next one is read by a new
+/// parser.
+fn parsed_by_feed_rs(document: &str) -> Option<Feed> {
     let parser = parser::Builder::new()
-        .base_uri(base.map(Url::as_str))
         // Its own ids follow the title or chance; "none" must stay none.
         .id_generator(|_, _, _| String::new())
         .timestamp_parser(dates::read_date)
         .sanitize_content(false)
         .build();
-    // A panic is a bug of the reader on this document; the next document is read by a new parser.
-    let result = catch_unwind(AssertUnwindSafe(|| parser.parse(text.as_bytes())));
-    let feed = match result {
-        Ok(Ok(feed)) => feed,
-        Ok(Err(error)) => return Err(NotAFeed::new(meaning(&error.to_string()))),
-        Err(_) => return Err(NotAFeed::new("the reader of feeds fails on this document")),
-    };
-    let dialect = match feed.feed_type {
-        FeedType::Atom => Dialect::Atom,
-        FeedType::JSON => Dialect::JsonFeed,
-        FeedType::RSS0 => Dialect::Rss0,
-        FeedType::RSS1 => Dialect::Rss1,
-        FeedType::RSS2 => Dialect::Rss2,
-    };
-    Ok(parsed(feed, dialect, text, base))
+    catch_unwind(AssertUnwindSafe(|| parser.parse(document.as_bytes()))).ok()?.ok()
 }
 
-fn meaning(error: &str) -> String {
-    if error.contains("no root element") {
-        "the XML is no feed that can be read (no known root element)".to_owned()
-    } else {
-        format!("the XML is broken: {error}")
+/// The head, and each entry by itself.
+fn singly(document: &str, entries: &[Range<usize>]) -> Option<(Feed, Vec<Option<Entry>>)> {
+    let head = &document[..entries.first().map_or_else(|| document.len() - END.len(), |first| first.start)];
+    let with = |entry: &str| parsed_by_feed_rs(&[head, entry, END].concat());
+    let bare = "<feed xmlns=\"http://www.w3.org/2005/Atom\">";
+    let feed = with("").or_else(|| parsed_by_feed_rs(&[bare, END].concat()))?;
+    let single = |range: &Range<usize>| {
+        parsed_by_feed_rs(&[bare, &document[range.clone()], END].concat())?.entries.into_iter().next()
+    };
+    Some((feed, entries.iter().map(single).collect()))
+}
+
+fn head(feed: &Feed, beside: HeaderBeside) -> Header {
+    let linked = |rel: &'static str| feed.links.iter().filter(move |link| link.rel.as_deref() == Some(rel));
+    let first = |rel: &'static str| linked(rel).find_map(|link| web_address(&link.href, None));
+    Header {
+        title: feed.title.as_ref().and_then(plain),
+        language: feed.language.clone(),
+        description: feed.description.as_ref().and_then(plain),
+        image: feed.logo.as_ref().and_then(|logo| web_address(&logo.uri, None)),
+        url: first("alternate"),
+        ttl_minutes: beside.ttl_minutes,
+        period: beside.period,
+        skip_hours: beside.skip_hours,
+        skip_days: beside.skip_days,
+        self_address: first("self"),
+        hubs: linked("hub").filter_map(|link| web_address(&link.href, None)).take(HUBS).collect(),
+        older: first("prev-archive").or_else(|| first("next")),
+        moved: beside.moved.and_then(|moved| web_address(&moved, None)),
     }
 }
 
-fn parsed(feed: Feed, dialect: Dialect, text: &str, base: Option<&Url>) -> Parsed {
-    let no_permalinks = if dialect == Dialect::Rss2 { not_permalinks(text) } else { HashSet::new() };
-    let url = alternate(&feed.links, base);
-    let authors: Vec<Person> = if dialect == Dialect::Atom { people(&feed.authors) } else { Vec::new() };
-    let header = Header {
-        title: feed.title.as_ref().and_then(plain),
-        language: feed.language.clone(),
-        ttl_minutes: feed.ttl,
-        url,
-    };
-    let entries = feed.entries.into_iter();
-    let observations = entries.map(|entry| observation(entry, dialect, &no_permalinks, base, &authors)).collect();
-    Parsed { dialect, header, observations, notes: Vec::new() }
-}
-
-fn observation(
-    entry: Entry,
-    dialect: Dialect,
-    no_permalinks: &HashSet<String>,
-    base: Option<&Url>,
-    fallback: &[Person],
-) -> Observation {
-    let is_rss2 = dialect == Dialect::Rss2;
+fn observation(mut entry: Entry, beside: Beside, fallback: &[Person]) -> Observation {
     let guid = Some(entry.id.trim())
         .filter(|value| !value.is_empty())
-        .map(|value| Guid { value: value.to_owned(), is_permalink: is_rss2.then(|| !no_permalinks.contains(value)) });
-    let by_guid = guid.as_ref().filter(|guid| guid.is_permalink != Some(false));
-    let url = alternate(&entry.links, base).or_else(|| by_guid.and_then(|guid| web_address(&guid.value, None)));
-    let (summary, content) = texts(entry.summary.as_ref(), entry.content.as_ref());
+        .map(|value| Guid { value: value.to_owned(), is_permalink: beside.is_permalink });
+    let (summary, content) = texts(entry.summary.take(), entry.content.take());
     let authors = people(&entry.authors);
+    let linked = |rel: &str| entry.links.iter().find(|link| link.rel.as_deref() == Some(rel));
+    let first = |rel: &str| linked(rel).and_then(|link| web_address(&link.href, None));
     Observation {
-        url,
+        url: first("alternate"),
+        original: first("canonical"),
         title: entry.title.as_ref().and_then(plain),
         published: entry.published,
-        // In RSS it is a copy of the other date, not a statement of the publisher.
-        updated: entry.updated.filter(|_| dialect == Dialect::Atom),
+        updated: entry.updated,
         authors: if authors.is_empty() { fallback.to_vec() } else { authors },
-        categories: entry
-            .categories
-            .iter()
-            .map(|category| category.label.clone().unwrap_or_else(|| category.term.clone()))
-            .collect(),
-        enclosures: enclosures(&entry.links, &entry.media, base),
-        language: entry.language,
+        categories: categories(&entry),
+        enclosures: enclosures(&entry.links),
+        related: related(&entry.links),
+        language: beside.language,
+        origin: beside.origin,
+        duration: beside.duration,
+        episode: beside.episode,
+        season: beside.season,
         guid,
         summary,
         content,
     }
+}
+
+/// Terms, and what they are called where that is something else.
+fn categories(entry: &Entry) -> Vec<String> {
+    let both = entry.categories.iter().flat_map(|category| [Some(category.term.clone()), category.label.clone()]);
+    both.flatten().map(|category| text::visible_title(&category)).collect()
+}
+
+fn related(links: &[Link]) -> Vec<Related> {
+    let kind = |rel: &str| {
+        Some(match rel {
+            "replies" => RelatedKind::Comments,
+            "transcript" => RelatedKind::Transcript,
+            "chapters" => RelatedKind::Chapters,
+            "preview" => RelatedKind::Image,
+            _ => return None,
+        })
+    };
+    let related = |link: &Link| {
+        let kind = kind(link.rel.as_deref()?)?;
+        Some(Related { kind, url: web_address(&link.href, None)?, media_type: link.media_type.clone() })
+    };
+    links.iter().filter_map(related).take(RELATED).collect()
 }
 
 /// The text as plain text, on one line.
@@ -103,31 +150,25 @@ fn plain(text: &Text) -> Option<String> {
     Some(shown).filter(|shown| !shown.is_empty())
 }
 
-/// A description that stands alone is the content.
-fn texts(summary: Option<&Text>, content: Option<&Content>) -> (Option<RawHtml>, Option<RawHtml>) {
-    let summary = summary.map(|text| html(&text.content, text.content_type.as_str()));
-    let content = content.and_then(|content| Some(html(content.body.as_deref()?, content.content_type.as_str())));
+fn texts(summary: Option<Text>, content: Option<Content>) -> (Option<RawHtml>, Option<RawHtml>) {
+    let summary = summary.map(|text| html(text.content, text.content_type.as_str()));
+    let content = content.and_then(|content| Some(html(content.body?, content.content_type.as_str())));
     let filled = |html: Option<RawHtml>| html.filter(|html| !html.0.trim().is_empty());
     match (filled(summary), filled(content)) {
+        // A text that stands alone is the content.
         (Some(summary), None) => (None, Some(summary)),
         (Some(summary), Some(content)) if summary == content => (None, Some(content)),
         both => both,
     }
 }
 
-fn html(text: &str, media_type: &str) -> RawHtml {
-    // RSS does not say what it holds; feed-rs calls it plain when it looks so.
-    if media_type == "text/plain" && !text.contains('<') { RawHtml(as_html(text)) } else { RawHtml(text.to_owned()) }
+fn html(text: String, media_type: &str) -> RawHtml {
+    if media_type == "text/plain" { RawHtml(as_html(&text)) } else { RawHtml(text) }
 }
 
 /// Plain text as HTML that shows the same; references that are there already are kept.
 pub(super) fn as_html(text: &str) -> String {
     text.trim().replace('<', "&lt;").replace('>', "&gt;").replace("\r\n", "\n").replace('\n', "<br>\n")
-}
-
-fn alternate(links: &[Link], base: Option<&Url>) -> Option<Url> {
-    let is_page = |link: &&Link| link.target.is_none() && matches!(link.rel.as_deref(), None | Some("alternate" | ""));
-    links.iter().filter(is_page).find_map(|link| web_address(&link.href, base))
 }
 
 /// An absolute address of the web; anything else is none.
@@ -145,42 +186,14 @@ fn people(people: &[feed_rs::model::Person]) -> Vec<Person> {
     people.iter().filter_map(person).collect()
 }
 
-fn enclosures(links: &[Link], media: &[MediaObject], base: Option<&Url>) -> Vec<Enclosure> {
-    let linked = links.iter().filter(|link| link.rel.as_deref() == Some("enclosure")).filter_map(|link| {
+fn enclosures(links: &[Link]) -> Vec<Enclosure> {
+    let enclosure = |link: &Link| {
         Some(Enclosure {
-            url: web_address(&link.href, base)?,
+            url: web_address(&link.href, None)?,
             media_type: link.media_type.clone(),
             length: link.length,
             title: link.title.clone(),
         })
-    });
-    let played = media.iter().flat_map(|object| &object.content).filter_map(|content| {
-        Some(Enclosure {
-            url: web_address(content.url.as_ref()?.as_str(), base)?,
-            media_type: content.content_type.as_ref().map(ToString::to_string),
-            length: content.size,
-            title: None,
-        })
-    });
-    linked.chain(played).collect()
-}
-
-/// The guids that say they are no address (`isPermaLink="false"`): feed-rs throws the attribute away.
-fn not_permalinks(text: &str) -> HashSet<String> {
-    let mut found = HashSet::new();
-    for part in text.split("<guid").skip(1) {
-        let Some((attributes, rest)) = part.split_once('>') else { continue };
-        let attributes = attributes.to_ascii_lowercase();
-        let says_no = attributes
-            .split_once("ispermalink")
-            .is_some_and(|(_, value)| value.trim_start_matches([' ', '=', '"', '\'']).starts_with("false"));
-        if !says_no || attributes.ends_with('/') {
-            continue;
-        }
-        let Some((value, _)) = rest.split_once("</") else { continue };
-        let value = value.trim();
-        let value = value.strip_prefix("<![CDATA[").and_then(|value| value.strip_suffix("]]>")).unwrap_or(value);
-        found.insert(html_escape::decode_html_entities(value.trim()).into_owned());
-    }
-    found
+    };
+    links.iter().filter(|link| link.rel.as_deref() == Some("enclosure")).filter_map(enclosure).collect()
 }

@@ -1,4 +1,4 @@
-//! What holds for every dialect: bounds, no empty values, no absurd dates, nothing twice.
+//! What holds for every dialect: bounds, no empty values, no absurd dates, nothing twice within an entry.
 
 use std::collections::HashSet;
 
@@ -27,26 +27,11 @@ pub(super) fn finish(parsed: &mut Parsed, now: Timestamp) {
     if absurd > 0 {
         parsed.notes.push(format!("{absurd} dates before 1970 or more than a day ahead were left out"));
     }
-    let all = parsed.observations.len();
-    parsed.observations.retain(says_something);
-    let empty = all - parsed.observations.len();
-    if empty > 0 {
-        parsed.notes.push(format!("{empty} entries without guid, link, title and text were skipped"));
-    }
     if parsed.notes.len() > NOTES {
         let more = parsed.notes.len() - NOTES;
         parsed.notes.truncate(NOTES);
         parsed.notes.push(format!("and {more} more oddities"));
     }
-}
-
-fn says_something(observation: &Observation) -> bool {
-    observation.guid.is_some()
-        || observation.url.is_some()
-        || observation.title.is_some()
-        || observation.summary.is_some()
-        || observation.content.is_some()
-        || !observation.enclosures.is_empty()
 }
 
 /// How many dates had to go.
@@ -61,7 +46,7 @@ fn bounded(observation: &mut Observation, now: Timestamp) -> usize {
     }
     distinct(&mut observation.categories, |category| {
         *category = category.trim().to_owned();
-        (!category.is_empty()).then(|| category.to_lowercase())
+        (!category.is_empty()).then(|| category.clone())
     });
     distinct(&mut observation.authors, |author| {
         author.name = author.name.trim().to_owned();

@@ -1,9 +1,13 @@
 //! JSON Feed 1.0 and 1.1, field by field: what has the wrong type is skipped alone.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::model::document::{Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml};
+use crate::model::document::{
+    Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml, Related, RelatedKind,
+};
 use crate::parse::border::{as_html, web_address};
 use crate::parse::{NotAFeed, dates};
 use crate::text;
@@ -13,19 +17,20 @@ pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
         serde_json::from_str(text).map_err(|error| NotAFeed::new(format!("the JSON is broken: {error}")))?;
     let feed = value.as_object().ok_or_else(|| NotAFeed::new("this JSON is not a JSON Feed"))?;
     let is_feed = string(feed, "version").is_some_and(|version| version.contains("jsonfeed.org/version/"));
-    let items = feed.get("items").and_then(Value::as_array);
-    let Some(items) =
-        items.filter(|items| is_feed || looks_like_items(items)).or_else(|| is_feed.then_some(const { &Vec::new() }))
-    else {
-        return Err(NotAFeed::new(
-            "this JSON is not a JSON Feed (no `version` of jsonfeed.org and no `items` as it has them)",
-        ));
-    };
+    if !is_feed {
+        return Err(NotAFeed::new("this JSON is not a JSON Feed (no `version` of jsonfeed.org)"));
+    }
+    let items = list(feed, "items");
     let header = Header {
         title: string(feed, "title").map(|title| text::visible_title(&title)).filter(|title| !title.is_empty()),
         url: address(feed, "home_page_url", base),
         language: string(feed, "language"),
-        ttl_minutes: None,
+        description: string(feed, "description").map(|text| text::visible_title(&text)).filter(|text| !text.is_empty()),
+        image: address(feed, "icon", base).or_else(|| address(feed, "favicon", base)),
+        self_address: address(feed, "feed_url", base),
+        hubs: hubs(feed, base),
+        older: address(feed, "next_url", base),
+        ..Header::default()
     };
     let authors = people(feed);
     let mut notes = Vec::new();
@@ -36,12 +41,7 @@ pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
             None => notes.push(format!("item {} is no object and was skipped", index + 1)),
         }
     }
-    Ok(Parsed { dialect: Dialect::JsonFeed, header, observations, notes })
-}
-
-fn looks_like_items(items: &[Value]) -> bool {
-    let has = |item: &Value, key: &str| item.get(key).is_some();
-    items.first().is_some_and(|item| has(item, "id") && (has(item, "content_html") || has(item, "content_text")))
+    Ok(Parsed { dialect: Dialect::JsonFeed, header, observations, notes, is_complete: true })
 }
 
 fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person]) -> Observation {
@@ -56,6 +56,7 @@ fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person
     let summary = string(item, "summary").map(|text| RawHtml(as_html(&text.replace('&', "&amp;"))));
     let date = |key| string(item, key).as_deref().and_then(dates::read_date);
     let authors = people(item);
+    let attachments = list(item, "attachments");
     let (summary, content) = if content.is_none() { (None, summary) } else { (summary, content) };
     Observation {
         url: address(item, "url", base).or_else(|| address(item, "external_url", base)).or(by_guid),
@@ -64,12 +65,29 @@ fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person
         updated: date("date_modified"),
         authors: if authors.is_empty() { fallback.to_vec() } else { authors },
         categories: list(item, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        enclosures: list(item, "attachments").iter().filter_map(|it| enclosure(it.as_object()?, base)).collect(),
+        enclosures: attachments.iter().filter_map(|it| enclosure(it.as_object()?, base)).collect(),
+        related: images(item, base),
+        duration: attachments.iter().find_map(|it| seconds(it.get("duration_in_seconds")?)),
         language: string(item, "language"),
         guid,
         summary,
         content,
+        ..Observation::default()
     }
+}
+
+/// `image`, else `banner_image`.
+fn images(item: &Map<String, Value>, base: Option<&Url>) -> Vec<Related> {
+    let image = address(item, "image", base).or_else(|| address(item, "banner_image", base));
+    image.map(|url| Related { kind: RelatedKind::Image, url, media_type: None }).into_iter().collect()
+}
+
+fn seconds(value: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.as_f64()?.round()).ok().filter(|duration| !duration.is_zero())
+}
+
+fn hubs(feed: &Map<String, Value>, base: Option<&Url>) -> Vec<Url> {
+    list(feed, "hubs").iter().filter_map(|hub| address(hub.as_object()?, "url", base)).take(5).collect()
 }
 
 fn string(object: &Map<String, Value>, key: &str) -> Option<String> {

@@ -1,10 +1,9 @@
 //! Bytes → observations. Nothing is decided here, and one bad entry never costs the feed where the reader allows it.
 //!
 //! ```text
-//! bytes ─decode→ text ─(JSON?) json::read
-//!                     └(XML)  guard::check ─border::read (feed-rs)→ Parsed
+//! bytes ─decode→ text ─(JSON?) json::read → Parsed
+//!                     └(XML)  normalise → plain Atom ─border::read (feed-rs)→ Parsed
 //! ```
-//! A tolerant normaliser will stand between `decode` and `border`; nothing else has to change for it.
 
 mod border;
 mod dates;
@@ -12,6 +11,8 @@ mod decode;
 mod finish;
 mod guard;
 mod json;
+mod mojibake;
+mod normalise;
 
 #[cfg(test)]
 mod tests;
@@ -50,10 +51,21 @@ pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>, now: 
     let mut parsed = if text.starts_with('{') {
         json::read(text, base)?
     } else {
-        guard::check(text)?;
-        border::read(text, base)?
+        let normalised = normalise::normalise(text, base).ok_or_else(|| guard::no_feed(text))?;
+        border::read(normalised)?
     };
     parsed.notes.splice(0..0, decoded.notes);
     finish::finish(&mut parsed, now);
     Ok(parsed)
+}
+
+/// The plain Atom into which a document is rewritten before it is read: for looking at what was understood of it.
+///
+/// # Errors
+/// When it is not a feed of XML.
+pub fn normalised(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Result<String, NotAFeed> {
+    let decoded = decode::decode(bytes, content_type);
+    let text = decoded.text.trim_start();
+    let normalised = normalise::normalise(text, base).ok_or_else(|| guard::no_feed(text))?;
+    Ok(normalised.document)
 }

@@ -118,7 +118,6 @@ fn what_is_no_feed_says_so() {
         ("{\"a\": 1}", "not a JSON Feed"),
         ("{", "the JSON is broken"),
         ("<opml/>", "no known root element"),
-        ("<rss version=\"2.0\"><channel><title>x", "the XML is broken"),
     ] {
         let error = parse::parse(document.as_bytes(), None, None, now()).unwrap_err();
         assert!(error.what.contains(expected), "{document}: {error}");
@@ -128,7 +127,7 @@ fn what_is_no_feed_says_so() {
 #[test]
 fn what_would_stop_the_reader_is_kept_from_it() {
     let nested = format!("<rss version=\"2.0\">{}", "<media:group>".repeat(50_000));
-    assert!(parse::parse(nested.as_bytes(), None, None, now()).is_err());
+    assert!(read(&nested).notes.iter().any(|note| note.contains("nested too deeply")));
     let huge = rss(
         "<title>T</title><itunes:duration xmlns:itunes=\"http://www.itunes.com/dtds/podcast-1.0.dtd\">99999999999999999999999999</itunes:duration>",
     );

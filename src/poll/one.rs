@@ -324,7 +324,10 @@ fn read(
     let state = &mut prepared.state;
     state.facts.last_attempt = Some(now);
     state.facts.hint_until = hint(document.hints.max_age, prepared.ttl, now);
-    succeeded(state, document.validators.clone(), document.moved.clone(), now);
+    // The rest of a document that was cut off must come with the next poll; one that is always cut off brings nothing new then.
+    let is_settled = prepared.is_complete || prepared.seen.is_empty();
+    let validators = if is_settled { document.validators.clone() } else { Validators::default() };
+    succeeded(state, validators, document.moved.clone(), now);
     Ok(prepared)
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 use crate::merge::decide::Arrival;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
-use crate::model::document::{Header, Parsed};
+use crate::model::document::{Header, Observation, Parsed};
 use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
@@ -19,6 +19,9 @@ use crate::store::source::SourceState;
 
 /// Publishing times remembered for learning a source's rate.
 const TIMES: usize = 20;
+
+/// Hashes of the document before it that a document which is cut off takes along.
+const LAST_DOCUMENT: usize = 10_000;
 
 /// One document, ready to be decided on.
 pub struct Prepared {
@@ -34,8 +37,10 @@ pub struct Prepared {
     pub moves: Moves,
     /// The source as it will be remembered when this is committed.
     pub state: SourceState,
-    /// RSS `ttl`: how long the publisher thinks the document holds.
+    /// RSS `ttl` or `sy:updatePeriod`: how long the publisher thinks the document holds.
     pub ttl: Option<Duration>,
+    /// The document is not cut off.
+    pub is_complete: bool,
 }
 
 /// A document as bytes, and what the poll before it left.
@@ -57,17 +62,24 @@ pub struct Fresh<'a> {
 /// When it is not a feed.
 pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let Fresh { key, scope, body, content_type, base, last_document, mut state, now } = fresh;
-    let Parsed { header, observations, notes, .. } = parse::parse(body, content_type, base, now)?;
+    let Parsed { header, mut observations, mut notes, is_complete, .. } = parse::parse(body, content_type, base, now)?;
+    let all = observations.len();
+    observations.retain(Observation::says_something);
+    let empty = all - observations.len();
+    if empty > 0 {
+        notes.push(format!("{empty} entries without guid, link, title and text were skipped"));
+    }
     let mut times: Vec<Timestamp> = observations.iter().filter_map(|seen| seen.published.or(seen.updated)).collect();
     times.sort_unstable_by(|left, right| right.cmp(left));
     times.truncate(TIMES);
     state.facts.published = times;
-    let ttl = header.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let ttl = header.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)).max(header.period);
     let site = learn(&mut state, header, notes);
 
     let all = identify::identify(scope, site.as_ref(), observations);
     let known: HashSet<&[u8; 16]> = last_document.iter().collect();
     let hashes: Vec<[u8; 16]> = all.iter().map(Identified::version).chain(all.iter().map(|one| one.own.hash)).collect();
+    let hashes = if is_complete { hashes } else { with_rest(hashes, last_document) };
     let moves = Moves::between(last_document, &hashes);
     let document = all.iter().map(|one| one.own).collect();
     let is_new = hashes.iter().map(|version| !known.contains(version));
@@ -75,7 +87,14 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
-    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, ttl })
+    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, ttl, is_complete })
+}
+
+/// A document that is cut off shows no less than the one before it.
+fn with_rest(mut hashes: Vec<[u8; 16]>, last_document: &[[u8; 16]]) -> Vec<[u8; 16]> {
+    let shown: HashSet<[u8; 16]> = hashes.iter().copied().collect();
+    hashes.extend(last_document.iter().filter(|hash| !shown.contains(*hash)).take(LAST_DOCUMENT));
+    hashes
 }
 
 fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {
