@@ -80,6 +80,9 @@ enum Task {
         /// For programs.
         #[arg(long)]
         json: bool,
+        /// Shows the plain Atom into which it is rewritten before it is read: good for a report to its publisher.
+        #[arg(long, conflicts_with = "json")]
+        normalised: bool,
     },
     /// Shows every source and how it fares.
     List {
@@ -136,7 +139,14 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Serve => daemon::run(settings).await.map(|()| ExitCode::SUCCESS),
             Task::Check { json } => check::run(&settings, json),
             Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
-            Task::Parse { document, base, json } => parse::run(&settings, &document, base.as_deref(), json).await,
+            Task::Parse { document, base, json, normalised } => {
+                let form = match () {
+                    () if normalised => parse::Form::Normalised,
+                    () if json => parse::Form::Json,
+                    () => parse::Form::Text,
+                };
+                parse::run(&settings, &document, base.as_deref(), form).await
+            }
             Task::List { json } => list::run(&settings, json).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),

@@ -21,6 +21,15 @@ use crate::model::document::{Parsed, RawHtml};
 use crate::model::source::{Location, Scope, Validators};
 use crate::parse;
 
+/// How what was read is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Json,
+    /// The document into which it was rewritten.
+    Normalised,
+}
+
 /// A document and what is known about it.
 struct Read {
     bytes: Vec<u8>,
@@ -32,7 +41,7 @@ pub(super) async fn run(
     settings: &Settings,
     document: &str,
     base: Option<&str>,
-    json: bool,
+    form: Form,
 ) -> anyhow::Result<ExitCode> {
     let base = match base {
         Some(text) => Some(Url::parse(text).map_err(|error| Fault(format!("--base `{text}` is no address: {error}")))?),
@@ -40,6 +49,11 @@ pub(super) async fn run(
     };
     let read = read(settings, document).await?;
     let base = base.or(read.address);
+    if form == Form::Normalised {
+        line(parse::normalised(&read.bytes, read.content_type.as_deref(), base.as_ref())?.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let json = form == Form::Json;
     match parse::parse(&read.bytes, read.content_type.as_deref(), base.as_ref(), clock::now()) {
         Ok(parsed) => {
             let identified =

@@ -18,6 +18,8 @@ use crate::text;
 
 /// What a rewritten document ends with.
 const END: &str = "</feed>\n";
+/// Bytes of what is shown on one line; what is longer is no title.
+const LINE: usize = 10_000;
 /// Hubs of a feed that are kept.
 const HUBS: usize = 5;
 /// Related addresses of an entry that are kept.
@@ -146,7 +148,9 @@ fn related(links: &[Link]) -> Vec<Related> {
 /// The text as plain text, on one line.
 fn plain(text: &Text) -> Option<String> {
     let is_plain = text.content_type.as_str() == "text/plain";
-    let shown = if is_plain { text::visible_title(&text.content) } else { text::visible(&text.content) };
+    let end = (0..=LINE.min(text.content.len())).rev().find(|end| text.content.is_char_boundary(*end)).unwrap_or(0);
+    let content = &text.content[..end];
+    let shown = if is_plain { text::visible_title(content) } else { text::visible(content) };
     Some(shown).filter(|shown| !shown.is_empty())
 }
 

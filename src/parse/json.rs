@@ -1,7 +1,10 @@
 //! JSON Feed 1.0 and 1.1, field by field: what has the wrong type is skipped alone.
 
+use std::cell::Cell;
+use std::fmt;
 use std::time::Duration;
 
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -13,8 +16,11 @@ use crate::parse::{NotAFeed, dates};
 use crate::text;
 
 pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| NotAFeed::new(format!("the JSON is broken: {error}")))?;
+    let left = Cell::new(VALUES);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = Bounded { left: &left }
+        .deserialize(&mut reader)
+        .map_err(|error| NotAFeed::new(format!("the JSON is broken: {error}")))?;
     let feed = value.as_object().ok_or_else(|| NotAFeed::new("this JSON is not a JSON Feed"))?;
     let is_feed = string(feed, "version").is_some_and(|version| version.contains("jsonfeed.org/version/"));
     if !is_feed {
@@ -34,6 +40,9 @@ pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
     };
     let authors = people(feed);
     let mut notes = Vec::new();
+    if left.get() == 0 {
+        notes.push(format!("of this JSON only the first {VALUES} values were read"));
+    }
     let mut observations = Vec::new();
     for (index, item) in items.iter().enumerate() {
         match item.as_object() {
@@ -88,6 +97,87 @@ fn seconds(value: &Value) -> Option<Duration> {
 
 fn hubs(feed: &Map<String, Value>, base: Option<&Url>) -> Vec<Url> {
     list(feed, "hubs").iter().filter_map(|hub| address(hub.as_object()?, "url", base)).take(5).collect()
+}
+
+/// Values of one document that are kept; the rest is passed over as it is read. The largest feeds have some 200,000.
+const VALUES: usize = 400_000;
+
+/// Reads a value as long as there is room.
+#[derive(Clone, Copy)]
+struct Bounded<'b> {
+    left: &'b Cell<usize>,
+}
+
+impl Bounded<'_> {
+    fn has_room(self) -> bool {
+        let left = self.left.get().saturating_sub(1);
+        self.left.set(left);
+        left > 0
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value of JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while self.has_room() {
+            match list.next_element_seed(self)? {
+                Some(value) => values.push(value),
+                None => return Ok(Value::Array(values)),
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while self.has_room() {
+            match object.next_key::<String>()? {
+                Some(key) => drop(values.insert(key, object.next_value_seed(self)?)),
+                None => return Ok(Value::Object(values)),
+            }
+        }
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Object(values))
+    }
 }
 
 fn string(object: &Map<String, Value>, key: &str) -> Option<String> {

@@ -73,7 +73,7 @@ impl<'a> Pieces<'a> {
         let Some(inside) = self.rest[at..].strip_prefix('<') else { return false };
         if self.only_known {
             let name = name_of(inside.strip_prefix('/').unwrap_or(inside));
-            let known = [INLINE, IN_TITLES].concat().iter().any(|known| name.eq_ignore_ascii_case(known));
+            let known = [INLINE, IN_TITLES].into_iter().flatten().any(|known| name.eq_ignore_ascii_case(known));
             // A title is short, so looking ahead for the end is not worth remembering.
             return known && inside.len() < 2_000 && inside.contains('>');
         }

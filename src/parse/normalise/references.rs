@@ -55,6 +55,15 @@ impl References {
         text.push_str(&raw[..first]);
         let mut rest = &raw[first..];
         while let Some(inside) = rest.strip_prefix('&') {
+            if inside.as_bytes().first().is_none_or(|next| !next.is_ascii_alphanumeric() && *next != b'#') {
+                // What cannot be a reference is none.
+                self.repaired.set(self.repaired.get() + 1);
+                let next = memchr::memchr(b'&', inside.as_bytes()).unwrap_or(inside.len());
+                text.push('&');
+                text.push_str(&inside[..next]);
+                rest = &inside[next..];
+                continue;
+            }
             let behind = self.expand(inside, &mut text).unwrap_or_else(|| {
                 self.repaired.set(self.repaired.get() + 1);
                 text.push('&');

@@ -156,11 +156,9 @@ impl<'a> Tokens<'a> {
     }
 
     fn doctype(&mut self) -> Token<'a> {
-        let rest = self.rest();
-        let end = rest.find('>').unwrap_or(rest.len());
-        if rest[..end].contains('[')
-            && let Some(inside) = self.take_until(End::Bracket)
-        {
+        let bytes = self.rest().as_bytes();
+        let has_entities = memchr::memchr2(b'[', b'>', bytes).is_some_and(|at| bytes[at] == b'[');
+        if has_entities && let Some(inside) = self.take_until(End::Bracket) {
             self.bogus();
             return Token::Doctype(inside);
         }

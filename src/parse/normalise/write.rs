@@ -231,7 +231,8 @@ impl Field<'_> {
         match &self.form {
             Form::Escaped(raw) => out.push_str(raw),
             Form::Cdata(text) => out.extend(["<![CDATA[", text, "]]>"]),
-            Form::Decoded(text) => escape(out, text),
+            Form::Decoded(text) if text.contains("]]>") => escape(out, text),
+            Form::Decoded(text) => out.extend(["<![CDATA[", text, "]]>"]),
         }
         out.extend(["</", tag, ">\n"]);
     }
