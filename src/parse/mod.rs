@@ -12,6 +12,8 @@ mod decode;
 mod finish;
 mod guard;
 mod json;
+mod not_a_feed;
+pub mod page;
 
 #[cfg(test)]
 mod tests;
@@ -28,11 +30,13 @@ use crate::model::document::Parsed;
 #[error("{what}")]
 pub struct NotAFeed {
     pub what: String,
+    /// Of a web page: the feeds that it names, the likeliest first.
+    pub feeds: Vec<page::Found>,
 }
 
 impl NotAFeed {
     fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into() }
+        Self { what: what.into(), feeds: Vec::new() }
     }
 }
 
@@ -43,17 +47,20 @@ impl NotAFeed {
 /// When it is not a feed. A feed without entries is one.
 pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>, now: Timestamp) -> Result<Parsed, NotAFeed> {
     let decoded = decode::decode(bytes, content_type);
-    let text = decoded.text.trim_start();
-    if text.is_empty() {
-        return Err(NotAFeed::new("the document is empty"));
-    }
-    let mut parsed = if text.starts_with('{') {
-        json::read(text, base)?
-    } else {
-        guard::check(text)?;
-        border::read(text, base)?
-    };
+    let mut parsed = read(decoded.text.trim_start(), base)
+        .map_err(|error| not_a_feed::name(bytes, &decoded.text, content_type, base).unwrap_or(error))?;
     parsed.notes.splice(0..0, decoded.notes);
     finish::finish(&mut parsed, now);
     Ok(parsed)
+}
+
+fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
+    if text.is_empty() {
+        return Err(NotAFeed::new("the document is empty"));
+    }
+    if text.starts_with('{') {
+        return json::read(text, base);
+    }
+    guard::check(text)?;
+    border::read(text, base)
 }

@@ -1,5 +1,6 @@
 //! HTML and titles → the text that a person reads, and text → words that compare as people expect.
 
+pub mod markup;
 mod tags;
 
 use std::borrow::Cow;
