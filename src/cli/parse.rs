@@ -87,8 +87,14 @@ async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
     }?;
     let fetcher = mill::fetcher(&config)?;
     let (location, validators) = (Location::Http(url), Validators::default());
-    let request =
-        Request { location: &location, moved: None, validators: &validators, credentials: None, headers: &[] };
+    let request = Request {
+        location: &location,
+        named: None,
+        moved: None,
+        validators: &validators,
+        credentials: None,
+        headers: &[],
+    };
     match fetcher.fetch(request).await.0 {
         Fetched::Fresh(document) => {
             Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
