@@ -2,8 +2,10 @@
 //!
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
+mod add;
 mod check;
 mod compact;
+mod discover;
 mod export;
 mod import;
 mod list;
@@ -70,6 +72,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Finds the feed of an address and adds it to feeds.toml; a daemon that runs takes it up by itself.
+    Add(add::Wanted),
     /// Reads one document and shows what is understood of it.
     Parse {
         /// A file, an address, or - for standard input.
@@ -136,6 +140,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Serve => daemon::run(settings).await.map(|()| ExitCode::SUCCESS),
             Task::Check { json } => check::run(&settings, json),
             Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
+            Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::Parse { document, base, json } => parse::run(&settings, &document, base.as_deref(), json).await,
             Task::List { json } => list::run(&settings, json).await,
             Task::Export { file } => export::run(&settings, &file).await,

@@ -9,23 +9,22 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::cli::discover::{self, Typed};
 use crate::cli::line;
 use crate::clock;
 use crate::daemon::mill;
 use crate::daemon::settings::{Fault, Settings};
-use crate::fetch::Request;
-use crate::fetch::answer::Fetched;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
 use crate::model::document::{Parsed, RawHtml};
-use crate::model::source::{Location, Scope, Validators};
-use crate::parse;
+use crate::model::source::{Location, Scope};
+use crate::parse::{self, NotAFeed};
 
-/// A document and what is known about it.
+/// What was understood.
 struct Read {
-    bytes: Vec<u8>,
-    content_type: Option<String>,
-    address: Option<Url>,
+    parsed: Parsed,
+    /// Where the feed lies, if the address given is a page's.
+    feed_of_page: Option<Url>,
 }
 
 pub(super) async fn run(
@@ -38,15 +37,18 @@ pub(super) async fn run(
         Some(text) => Some(Url::parse(text).map_err(|error| Fault(format!("--base `{text}` is no address: {error}")))?),
         None => None,
     };
-    let read = read(settings, document).await?;
-    let base = base.or(read.address);
-    match parse::parse(&read.bytes, read.content_type.as_deref(), base.as_ref(), clock::now()) {
-        Ok(parsed) => {
+    match read(settings, document, base).await? {
+        Ok(Read { parsed, feed_of_page }) => {
             let identified =
                 identify::identify(&Scope(Arc::from("parse")), parsed.header.url.as_ref(), parsed.observations.clone());
             if json {
-                line(&as_json(&parsed, &identified).to_string())?
+                let mut shown = as_json(&parsed, &identified);
+                shown["feed_of_page"] = json!(feed_of_page);
+                line(&shown.to_string())?
             } else {
+                if let Some(feed) = feed_of_page {
+                    line(&format!("note: this is a web page; shown is its feed {feed}"))?;
+                }
                 show(&parsed)?
             }
             Ok(ExitCode::SUCCESS)
@@ -60,54 +62,44 @@ pub(super) async fn run(
     }
 }
 
-async fn read(settings: &Settings, document: &str) -> anyhow::Result<Read> {
-    let from_here = |bytes| Read { bytes, content_type: None, address: None };
+async fn read(settings: &Settings, document: &str, base: Option<Url>) -> anyhow::Result<Result<Read, NotAFeed>> {
+    let from_here = |bytes: &[u8]| {
+        let parsed = parse::parse(bytes, None, base.as_ref(), clock::now());
+        parsed.map(|parsed| Read { parsed, feed_of_page: None })
+    };
     if document == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
-        return Ok(from_here(bytes));
+        return Ok(from_here(&bytes));
     }
     match Url::parse(document) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => fetch(settings, url).await,
+        Ok(url) if matches!(url.scheme(), "http" | "https") => from_the_web(settings, url, base).await,
         _ => {
             let path = PathBuf::from(document.strip_prefix("file:").unwrap_or(document));
             let bytes =
                 std::fs::read(&path).map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())))?;
-            Ok(from_here(bytes))
+            Ok(from_here(&bytes))
         }
     }
 }
 
 /// As a source of feeds.toml would be fetched, if there is such a file.
-async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
+async fn from_the_web(settings: &Settings, url: Url, base: Option<Url>) -> anyhow::Result<Result<Read, NotAFeed>> {
     let config = if settings.path.exists() {
         settings.read()
     } else {
         settings.check("").map_err(|problems| settings.told(&problems))
     }?;
     let fetcher = mill::fetcher(&config)?;
-    let (location, validators) = (Location::Http(url), Validators::default());
-    let request = Request {
-        location: &location,
-        named: None,
-        moved: None,
-        validators: &validators,
-        credentials: None,
-        headers: &[],
-    };
-    match fetcher.fetch(request).await.0 {
-        Fetched::Fresh(document) => {
-            Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
-        }
-        Fetched::Failed(failure) => anyhow::bail!("{}", failure.detail),
-        Fetched::Gone => anyhow::bail!("the publisher says it is gone for good (410)"),
-        Fetched::Throttled { status, .. } => {
-            anyhow::bail!("the publisher asks for fewer requests ({status}); try again later")
-        }
-        Fetched::NotModified { .. } => {
-            anyhow::bail!("the server says that nothing changed, but we asked for the first time")
-        }
+    let typed = Typed { location: Location::Http(url), credentials: None };
+    if let Some(base) = base {
+        // Its links are of interest, not its feeds.
+        let document = discover::ask(&fetcher, &typed, None).await?;
+        let parsed = parse::parse(&document.body, document.content_type.as_deref(), Some(&base), clock::now());
+        return Ok(parsed.map(|parsed| Read { parsed, feed_of_page: None }));
     }
+    let discovered = discover::discover(&fetcher, &typed).await?;
+    Ok(discovered.map(|found| Read { feed_of_page: found.page.is_some().then_some(found.url), parsed: found.parsed }))
 }
 
 fn time(at: Option<Timestamp>) -> Value {

@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+pub mod edit;
 mod problem;
 mod read;
 mod table;

@@ -32,11 +32,13 @@ pub struct NotAFeed {
     pub what: String,
     /// Of a web page: the feeds that it names, the likeliest first.
     pub feeds: Vec<page::Found>,
+    /// It is a web page, and none that only stands in the way.
+    pub is_page: bool,
 }
 
 impl NotAFeed {
     fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), feeds: Vec::new() }
+        Self { what: what.into(), feeds: Vec::new(), is_page: false }
     }
 }
 

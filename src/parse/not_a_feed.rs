@@ -79,7 +79,7 @@ pub(super) fn name(bytes: &[u8], text: &str, content_type: Option<&str>, address
     if let Some((_, what)) = BINARY.iter().find(|(first, _)| bytes.starts_with(first)) {
         return Some(this_is(what));
     }
-    let text = text[..text.floor_char_boundary(LOOKED_AT)].trim();
+    let text = text::beginning(text, LOOKED_AT).trim();
     let is_typed =
         |media_type: &str| content_type.is_some_and(|given| given.trim().to_ascii_lowercase().starts_with(media_type));
     if text.is_empty() {
@@ -198,7 +198,7 @@ fn with_feeds(feeds: Vec<Found>) -> NotAFeed {
         Some(Sureness::Named) => format!("this is a web page, not a feed; it names its feed: {lines}"),
         Some(_) => format!("this is a web page that names no feed, but this may be one: {lines}"),
     };
-    NotAFeed { feeds, ..NotAFeed::new(what) }
+    NotAFeed { feeds, is_page: true, ..NotAFeed::new(what) }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub struct Found {
 /// The feeds that a page names, the likeliest first, each once, 20 at the most: those of `<link rel=alternate>` and `rel=feed`, then
 /// links that look like one, then feeds of comments. `address` is the page's own.
 pub fn feeds_of(html: &str, address: Option<&Url>) -> Vec<Found> {
-    let html = &html[..html.floor_char_boundary(LOOKED_AT)];
+    let html = text::beginning(html, LOOKED_AT);
     let mut base = address.cloned();
     let mut has_base = false;
     let mut written = Vec::new();

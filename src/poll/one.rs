@@ -204,7 +204,7 @@ impl Polling {
         let job = {
             let key = key.clone();
             move |(): &()| {
-                Ok(read(&key, &asking, &document, now).map_err(|error| unread(asking, &document, error, &own)))
+                Ok(read(&key, &asking, &document, now).map_err(|error| unread(asking, &document, &error, &own)))
             }
         };
         let prepared = match self.workers.run(job).await {
@@ -401,7 +401,7 @@ fn read(key: &SourceKey, asking: &Asking, document: &Document, now: Timestamp) -
 }
 
 /// What follows from a document that is not a feed. `own` is where our own feeds are published.
-fn unread(asking: Asking, document: &Document, error: NotAFeed, own: &Url) -> Unread {
+fn unread(asking: Asking, document: &Document, error: &NotAFeed, own: &Url) -> Unread {
     let is_page = asking.named.is_none() && matches!(asking.checkout.source.location, Location::Http(_));
     match named::to_follow(&error.feeds, &document.url, own).filter(|_| is_page) {
         Some(feed) => Unread::Page(Box::new(Asking { named: Some(feed), ..asking })),

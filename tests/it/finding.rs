@@ -92,3 +92,97 @@ fn a_page_that_leads_to_a_page_is_followed_once() {
     assert_eq!(poll(folder.path()).0, Some(1));
     assert_eq!((origin.asked("/").len(), origin.asked("/a").len(), origin.asked("/b").len()), (1, 1, 0));
 }
+
+#[test]
+fn a_feed_is_added_and_the_daemon_takes_it_up() {
+    let origin = Origin::start("127.0.0.1");
+    origin.serve("/", page("/feed.xml"));
+    origin.serve("/feed.xml", news("The Blog"));
+    let folder = folder("# my topics\n[topics.reading] # for the train\n");
+    let mut program = Program::start(folder.path());
+    let (code, text) = told(folder.path(), &["add", &origin.url("/"), "--topic", "reading"]);
+    assert_eq!(code, Some(0), "{text}");
+    for expected in ["The Blog (RSS 2.0), 1 entries, newest of 2026-11-01 08:00", "added [sources.the-blog]"] {
+        assert!(text.contains(expected), "{text}");
+    }
+    let written = fs::read_to_string(folder.path().join("feeds.toml")).unwrap();
+    let table = format!("\n[sources.the-blog]\nurl = \"{}\"\ntopics = [\"reading\"]\n", origin.url("/feed.xml"));
+    assert_eq!(written, format!("{HEAD}# my topics\n[topics.reading] # for the train\n{table}"));
+    program.wait_for("the edited configuration is in effect: 1 sources");
+    assert_eq!(poll(folder.path()).0, Some(0));
+    assert_eq!(program.items("/topics/reading.json").len(), 1);
+
+    // The same again is the user's mistake, under whatever spelling.
+    for again in [origin.url("/"), origin.url("/feed.xml/"), origin.url("/feed.xml?utm_source=x")] {
+        let (code, text) = told(folder.path(), &["add", &again]);
+        assert!(code == Some(2) && text.contains("is there already: [sources.the-blog]"), "{text}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("feeds.toml")).unwrap(), written);
+}
+
+#[test]
+fn mistakes_are_told_before_anybody_is_asked() {
+    let origin = Origin::start("127.0.0.1");
+    let folder = folder("[sources.a]\nurl = \"https://a.example/feed\"\n");
+    let url = origin.url("/feed");
+    for (arguments, expected) in [
+        (&["add", "ftp://x.example/"][..], "no address of a feed"),
+        (&["add", &url, "--key", "Not A Key"], "is not a key"),
+        (&["add", &url, "--key", "a"], "[sources.a] is there already"),
+        (&["add", &url, "--topic", "Ä"], "is not a key"),
+        (&["add", "http://10.1.2.3/feed"], "lies at the private address"),
+        (&["add", "www.a.example/feed"], "is there already: [sources.a]"),
+    ] {
+        let (code, text) = told(folder.path(), arguments);
+        assert!(code == Some(2) && text.contains(expected), "{arguments:?}: {text}");
+    }
+    assert_eq!(origin.asked("/feed").len(), 0);
+}
+
+#[test]
+fn usual_places_are_tried_for_the_user_and_lines_can_be_looked_at_first() {
+    let origin = Origin::start("127.0.0.1");
+    origin.serve("/", Reply::Document { body: "<html>Hello".to_owned(), media_type: "text/html" });
+    origin.serve("/atom.xml", news("Hidden"));
+    let folder = folder("");
+    let before = fs::read_to_string(folder.path().join("feeds.toml")).unwrap();
+    let (code, text) = told(folder.path(), &["add", &origin.url("/"), "--key", "x", "--dry-run"]);
+    assert_eq!((code, text), (Some(0), format!("[sources.x]\nurl = \"{}\"\n", origin.url("/atom.xml"))));
+    let (code, text) = told(folder.path(), &["add", &origin.url("/"), "--dry-run", "--json"]);
+    let told_of: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, told_of["entries"].as_u64(), told_of["key"].as_str()), (Some(0), Some(1), Some("hidden")));
+    assert_eq!(told_of["page"].as_str(), Some(origin.url("/").as_str()));
+    let (code, text) = told(folder.path(), &["parse", &origin.url("/")]);
+    assert!(code == Some(0) && text.contains("shown is its feed") && text.contains("Hidden (RSS 2.0)"), "{text}");
+    assert_eq!(fs::read_to_string(folder.path().join("feeds.toml")).unwrap(), before);
+
+    origin.serve("/atom.xml", Reply::status("404 Not Found", ""));
+    let (code, text) = told(folder.path(), &["add", &origin.url("/")]);
+    assert!(code == Some(1) && text.contains("names no feed"), "{text}");
+}
+
+#[test]
+fn links_and_permissions_of_the_file_stay() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let origin = Origin::start("127.0.0.1");
+    origin.serve("/feed", news("Blog"));
+    let folder = folder("");
+    let (link, kept) = (folder.path().join("feeds.toml"), folder.path().join("kept.toml"));
+    fs::rename(&link, &kept).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("kept.toml", &link).unwrap();
+    assert_eq!(told(folder.path(), &["add", &origin.url("/feed")]).0, Some(0));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(
+        fs::read_to_string(&kept).unwrap().contains("[sources.blog]")
+            || fs::read_to_string(&kept).unwrap().contains("[sources.127")
+    );
+    // A file that is not there yet is made; a private address is refused there as everywhere.
+    let (code, text) = told(folder.path(), &["add", &origin.url("/feed"), "--config", "new.toml"]);
+    assert!(code == Some(2) && text.contains("private address"), "{text}");
+    assert!(!folder.path().join("new.toml").exists());
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "{names:?}");
+}
