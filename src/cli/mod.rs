@@ -2,8 +2,10 @@
 //!
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
+mod add;
 mod check;
 mod compact;
+mod discover;
 mod export;
 mod import;
 mod list;
@@ -70,6 +72,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Finds the feed of an address and adds it to feeds.toml; a daemon that runs takes it up by itself.
+    Add(add::Wanted),
     /// Reads one document and shows what is understood of it.
     Parse {
         /// A file, an address, or - for standard input.
@@ -147,6 +151,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
                 };
                 parse::run(&settings, &document, base.as_deref(), form).await
             }
+            Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),

@@ -9,17 +9,17 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::cli::discover::{self, Typed};
 use crate::cli::line;
 use crate::clock;
 use crate::daemon::mill;
 use crate::daemon::settings::{Fault, Settings};
-use crate::fetch::Request;
-use crate::fetch::answer::Fetched;
+use crate::fetch::Fetcher;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
 use crate::model::document::{Parsed, RawHtml};
-use crate::model::source::{Location, Scope, Validators};
-use crate::parse;
+use crate::model::source::{Location, Scope};
+use crate::parse::{self, NotAFeed};
 
 /// How what was read is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,11 @@ pub(super) enum Form {
     Normalised,
 }
 
-/// A document and what is known about it.
+/// What was understood.
 struct Read {
-    bytes: Vec<u8>,
-    content_type: Option<String>,
-    address: Option<Url>,
+    parsed: Parsed,
+    /// Where the feed lies, if the address given is a page's.
+    feed_of_page: Option<Url>,
 }
 
 pub(super) async fn run(
@@ -47,20 +47,23 @@ pub(super) async fn run(
         Some(text) => Some(Url::parse(text).map_err(|error| Fault(format!("--base `{text}` is no address: {error}")))?),
         None => None,
     };
-    let read = read(settings, document).await?;
-    let base = base.or(read.address);
     if form == Form::Normalised {
-        line(parse::normalised(&read.bytes, read.content_type.as_deref(), base.as_ref())?.trim_end())?;
+        line(normalised(settings, document, base).await?.trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     let json = form == Form::Json;
-    match parse::parse(&read.bytes, read.content_type.as_deref(), base.as_ref(), clock::now()) {
-        Ok(parsed) => {
+    match read(settings, document, base).await? {
+        Ok(Read { parsed, feed_of_page }) => {
             let identified =
                 identify::identify(&Scope(Arc::from("parse")), parsed.header.url.as_ref(), parsed.observations.clone());
             if json {
-                line(&as_json(&parsed, &identified).to_string())?
+                let mut shown = as_json(&parsed, &identified);
+                shown["feed_of_page"] = json!(feed_of_page);
+                line(&shown.to_string())?
             } else {
+                if let Some(feed) = feed_of_page {
+                    line(&format!("note: this is a web page; shown is its feed {feed}"))?;
+                }
                 show(&parsed)?
             }
             Ok(ExitCode::SUCCESS)
@@ -74,48 +77,60 @@ pub(super) async fn run(
     }
 }
 
-async fn read(settings: &Settings, document: &str) -> anyhow::Result<Read> {
-    let from_here = |bytes| Read { bytes, content_type: None, address: None };
+async fn read(settings: &Settings, document: &str, base: Option<Url>) -> anyhow::Result<Result<Read, NotAFeed>> {
+    if let Some(url) = address(document) {
+        return from_the_web(settings, url, base).await;
+    }
+    let parsed = parse::parse(&from_here(document)?, None, base.as_ref(), clock::now());
+    Ok(parsed.map(|parsed| Read { parsed, feed_of_page: None }))
+}
+
+async fn normalised(settings: &Settings, document: &str, base: Option<Url>) -> anyhow::Result<String> {
+    let Some(url) = address(document) else {
+        return Ok(parse::normalised(&from_here(document)?, None, base.as_ref())?);
+    };
+    let typed = Typed { location: Location::Http(url), credentials: None };
+    let document = discover::ask(&fetcher(settings)?, &typed, None).await?;
+    let base = base.unwrap_or(document.url);
+    Ok(parse::normalised(&document.body, document.content_type.as_deref(), Some(&base))?)
+}
+
+fn address(document: &str) -> Option<Url> {
+    Url::parse(document).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// A file, or standard input.
+fn from_here(document: &str) -> anyhow::Result<Vec<u8>> {
     if document == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
-        return Ok(from_here(bytes));
+        return Ok(bytes);
     }
-    match Url::parse(document) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => fetch(settings, url).await,
-        _ => {
-            let path = PathBuf::from(document.strip_prefix("file:").unwrap_or(document));
-            let bytes =
-                std::fs::read(&path).map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())))?;
-            Ok(from_here(bytes))
-        }
-    }
+    let path = PathBuf::from(document.strip_prefix("file:").unwrap_or(document));
+    std::fs::read(&path).map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())).into())
 }
 
-/// As a source of feeds.toml would be fetched, if there is such a file.
-async fn fetch(settings: &Settings, url: Url) -> anyhow::Result<Read> {
+/// As sources of feeds.toml are fetched, if there is such a file.
+fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
     let config = if settings.path.exists() {
         settings.read()
     } else {
         settings.check("").map_err(|problems| settings.told(&problems))
     }?;
-    let fetcher = mill::fetcher(&config)?;
-    let (location, validators) = (Location::Http(url), Validators::default());
-    let request =
-        Request { location: &location, moved: None, validators: &validators, credentials: None, headers: &[] };
-    match fetcher.fetch(request).await.0 {
-        Fetched::Fresh(document) => {
-            Ok(Read { bytes: document.body, content_type: document.content_type, address: Some(document.url) })
-        }
-        Fetched::Failed(failure) => anyhow::bail!("{}", failure.detail),
-        Fetched::Gone => anyhow::bail!("the publisher says it is gone for good (410)"),
-        Fetched::Throttled { status, .. } => {
-            anyhow::bail!("the publisher asks for fewer requests ({status}); try again later")
-        }
-        Fetched::NotModified { .. } => {
-            anyhow::bail!("the server says that nothing changed, but we asked for the first time")
-        }
+    mill::fetcher(&config)
+}
+
+async fn from_the_web(settings: &Settings, url: Url, base: Option<Url>) -> anyhow::Result<Result<Read, NotAFeed>> {
+    let fetcher = fetcher(settings)?;
+    let typed = Typed { location: Location::Http(url), credentials: None };
+    if let Some(base) = base {
+        // Its links are of interest, not its feeds.
+        let document = discover::ask(&fetcher, &typed, None).await?;
+        let parsed = parse::parse(&document.body, document.content_type.as_deref(), Some(&base), clock::now());
+        return Ok(parsed.map(|parsed| Read { parsed, feed_of_page: None }));
     }
+    let discovered = discover::discover(&fetcher, &typed).await?;
+    Ok(discovered.map(|found| Read { feed_of_page: found.page.is_some().then_some(found.url), parsed: found.parsed }))
 }
 
 fn time(at: Option<Timestamp>) -> Value {

@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+pub mod edit;
 mod problem;
 mod read;
 mod table;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::model::feed::Media;
 use crate::model::source::{Source, TopicKey};
 use crate::query::Query;
 
@@ -64,6 +66,8 @@ pub struct Server {
     pub cache_bytes: u64,
     /// Most connections of readers at once.
     pub connections: usize,
+    /// What of pictures and players stays in texts.
+    pub media: Media,
     /// Threads that answer readers; as many as the machine has cores when `None`.
     pub threads: Option<usize>,
 }

@@ -14,6 +14,7 @@ use crate::config::check::{self, Declared};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
 use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
+use crate::model::feed::Media;
 use crate::model::source::{Credentials, Grounds, Secret, Source, SourceKey, TopicKey};
 use crate::query;
 
@@ -95,6 +96,7 @@ fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Probl
     let cache_bytes = table.size("cache", 16_000_000..=64_000_000_000, problems).unwrap_or(128_000_000);
     let connections = table.number("connections", 1..=1_000_000, problems).map_or(10_000, whole);
     let threads = table.number("threads", 1..=64, problems).map(whole);
+    let media = media(&mut table, problems);
     table.finish(problems);
     let listen = listen.or(written).unwrap_or(default);
     if listen.ip().is_unspecified() && public_url.is_none() {
@@ -103,7 +105,21 @@ fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Probl
             listen.port()
         ));
     }
-    Server { listen, public_url, title, cache_bytes, connections, threads }
+    Server { listen, public_url, title, cache_bytes, connections, media, threads }
+}
+
+fn media(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Media {
+    let Some(At { span, value }) = table.text("media", problems) else { return Media::default() };
+    match value.as_str() {
+        "all" => Media::All,
+        "images" => Media::Images,
+        "none" => Media::None,
+        _ => {
+            let help = "write \"all\", \"images\" or \"none\"".to_owned();
+            problems.add(&span, format!("`media` cannot be `{value}`"), Some(help));
+            Media::default()
+        }
+    }
 }
 
 fn public_url(text: &str) -> Option<Url> {

@@ -47,6 +47,7 @@ const EVERY_KEY: &str = r#"
         cache = "1GB"
         connections = 500
         threads = 2
+        media = "images"
         [store]
         path = "/var/lib/mill"
         cache = "128MB"
@@ -117,6 +118,7 @@ fn every_key_is_understood() {
     assert_eq!(config.sources[1].location, Location::File("/home/news.xml".into()));
     let server = &config.server;
     assert_eq!((server.cache_bytes, server.connections, server.threads), (1_000_000_000, 500, Some(2)));
+    assert_eq!(server.media, crate::model::feed::Media::Images);
     assert_eq!(config.server.public_url.unwrap().as_str(), "https://news.example.org/mill/");
     assert_eq!(config.poll.hosts["slow.example"].host_delay, Duration::from_secs(10));
     assert_eq!(config.poll.hosts["slow.example"].per_host, 1);

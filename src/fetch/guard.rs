@@ -32,7 +32,7 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    const PUBLIC: Self = Self { private: None };
+    pub(super) const PUBLIC: Self = Self { private: None };
 
     fn admits(self, address: IpAddr) -> bool {
         network::is_public(address) || self.private.is_some_and(|network| network.contains(&address.to_canonical()))

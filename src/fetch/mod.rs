@@ -50,7 +50,10 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub location: &'a Location,
-    /// Where a permanent redirect led earlier.
+    /// The feed that the web page at the location named. It is fetched instead; unless it shares the location's origin it may only
+    /// live at public addresses, since a publisher chose it and not the user.
+    pub named: Option<&'a Url>,
+    /// Where a permanent redirect of what is fetched led earlier.
     pub moved: Option<&'a Url>,
     pub validators: &'a Validators,
     pub credentials: Option<&'a Credentials>,

@@ -36,6 +36,7 @@ fn fetcher() -> Fetcher {
 /// What a request lends.
 struct Asked {
     location: Location,
+    named: Option<Url>,
     moved: Option<Url>,
     validators: Validators,
     credentials: Option<Credentials>,
@@ -46,6 +47,7 @@ impl Asked {
     fn lent(&self) -> Request<'_> {
         Request {
             location: &self.location,
+            named: self.named.as_ref(),
             moved: self.moved.as_ref(),
             validators: &self.validators,
             credentials: self.credentials.as_ref(),
@@ -57,6 +59,7 @@ impl Asked {
 fn request(url: &str) -> Asked {
     Asked {
         location: Location::Http(Url::parse(url).unwrap()),
+        named: None,
         moved: None,
         validators: Validators::default(),
         credentials: None,

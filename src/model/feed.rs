@@ -4,6 +4,18 @@ use std::fmt;
 
 use super::source::{Scope, SourceKey, TopicKey};
 
+/// What of pictures and players stays in the texts that we publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Media {
+    /// Pictures, sound, films, and the players of a few known hosts.
+    #[default]
+    All,
+    /// Pictures; of all else a link.
+    Images,
+    /// No pictures, and of all else a link.
+    None,
+}
+
 /// One of the feeds that we publish.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FeedName {

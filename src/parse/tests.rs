@@ -117,7 +117,8 @@ fn what_is_no_feed_says_so() {
         ("hello", "neither XML nor JSON"),
         ("{\"a\": 1}", "not a JSON Feed"),
         ("{", "the JSON is broken"),
-        ("<opml/>", "no known root element"),
+        ("<opml/>", "a list of feeds"),
+        ("<other/>", "no known root element"),
     ] {
         let error = parse::parse(document.as_bytes(), None, None, now()).unwrap_err();
         assert!(error.what.contains(expected), "{document}: {error}");

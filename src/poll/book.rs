@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Timestamp;
 use crate::model::source::{Location, Scope, Source, SourceKey, Validators};
+use crate::poll::named;
 use crate::poll::retention::Uncounted;
 use crate::published::status::{Health, SourceStatus};
 use crate::schedule::{self, Due, Policy};
@@ -216,6 +217,7 @@ fn at_address(state: &mut SourceState, location: &Location) {
         state.facts = schedule::Facts { last_success, ..schedule::Facts::default() };
         state.validators = Validators::default();
         state.moved = None;
+        state.named = None;
         state.problem = None;
     }
 }
@@ -236,6 +238,7 @@ fn status(source: &Source, slot: &Slot, catalogue: &Catalogue, now: Timestamp) -
         Location::Http(url) => without_secrets(url).to_string(),
         Location::File(path) => format!("file:{}", path.display()),
     };
+    let note = |feed: &url::Url| named::note(&source.key, &source.location, feed);
     let health = match () {
         () if facts.gone_since.is_some() => Health::Gone,
         () if facts.throttled_until.is_some_and(|until| until > now) => Health::Throttled,
@@ -260,6 +263,6 @@ fn status(source: &Source, slot: &Slot, catalogue: &Catalogue, now: Timestamp) -
         },
         failures: facts.failures,
         entries: slot.state.entries,
-        notes: slot.state.notes.clone(),
+        notes: slot.state.named.iter().map(note).chain(slot.state.notes.iter().cloned()).collect(),
     }
 }

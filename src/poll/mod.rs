@@ -7,6 +7,7 @@
 pub mod absorb;
 pub mod book;
 pub mod committer;
+mod named;
 pub mod one;
 pub mod prepare;
 pub mod retention;

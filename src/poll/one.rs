@@ -4,14 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, watch};
+use url::Url;
 
 use crate::clock;
-use crate::fetch::answer::{Document, Fetched, RetryAfter};
+use crate::fetch::answer::{Document, FailureKind, Fetched, RetryAfter};
 use crate::fetch::{Fetcher, Request};
 use crate::model::Timestamp;
 use crate::model::source::{Location, SourceKey, Validators};
+use crate::parse::NotAFeed;
 use crate::poll::book::{Book, Checkout};
 use crate::poll::committer::Committer;
+use crate::poll::named;
 use crate::poll::prepare::{self, Fresh, Prepared};
 use crate::published::counters::Counters;
 use crate::schedule::Due;
@@ -166,52 +169,77 @@ impl Polling {
         let Some(checkout) = catalogue.source(key).and_then(|source| self.book.check_out(source)) else {
             return Outcome::Unknown;
         };
-        let fetcher = Arc::clone(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner));
-        // The place is kept to the end: while documents wait here, no further ones are asked for.
-        let (fetched, _place) = fetcher.fetch(request(&checkout)).await;
-        let now = clock::now();
-        let outcome = match fetched {
-            Fetched::Fresh(document) => {
-                let _room = self.room.acquire().await;
-                self.absorb(checkout, document, now).await
-            }
-            other => self.without_document(checkout, other, now),
+        let named = checkout.state.named.clone();
+        let outcome = match self.ask(Asking { checkout, named }).await {
+            Ok(outcome) => outcome,
+            // Once: what a page named is taken for no page. A rare way, so it takes no room in every poll.
+            Err(page) => match Box::pin(self.ask(*page)).await {
+                Ok(outcome) => outcome,
+                Err(page) => self.fail(key, page.checkout.state, Failure::plain("a page leads to a page".to_owned())),
+            },
         };
         self.note(key, &outcome);
         outcome
     }
 
-    async fn absorb(&self, checkout: Checkout, document: Document, now: Timestamp) -> Outcome {
-        let key = checkout.source.key.clone();
-        let before = Arc::clone(&checkout.state);
+    /// Asks once; what to ask next when the answer is a page that names its feed.
+    async fn ask(&self, asking: Asking) -> Result<Outcome, Box<Asking>> {
+        let fetcher = Arc::clone(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner));
+        // The place is kept to the end: while documents wait here, no further ones are asked for.
+        let (fetched, _place) = fetcher.fetch(request(&asking)).await;
+        let now = clock::now();
+        match fetched {
+            Fetched::Fresh(document) => {
+                let _room = self.room.acquire().await;
+                self.absorb(asking, document, now).await
+            }
+            other => Ok(self.without_document(asking, other, now)),
+        }
+    }
+
+    async fn absorb(&self, asking: Asking, document: Document, now: Timestamp) -> Result<Outcome, Box<Asking>> {
+        let key = asking.checkout.source.key.clone();
+        let before = Arc::clone(&asking.checkout.state);
+        let own = self.catalogue.borrow().base.clone();
         let job = {
             let key = key.clone();
-            move |(): &()| Ok(read(&key, &checkout, &document, now))
+            move |(): &()| {
+                Ok(read(&key, &asking, &document, now).map_err(|error| unread(asking, &document, &error, &own)))
+            }
         };
         let prepared = match self.workers.run(job).await {
             Ok(Ok(prepared)) => prepared,
-            Ok(Err(not_a_feed)) => return self.fail(&key, before, not_a_feed.what, now),
-            Err(error) => return self.fail(&key, before, format!("reading the document ended in a bug: {error}"), now),
+            Ok(Err(Unread::Page(page))) => return Err(page),
+            Ok(Err(Unread::NotAFeed(failure))) => return Ok(self.fail(&key, before, failure)),
+            Err(error) => {
+                let what = format!("reading the document ended in a bug: {error}");
+                return Ok(self.fail(&key, before, Failure::plain(what)));
+            }
         };
-        self.learn(&key, &prepared.state);
+        Ok(self.keep(&key, before, prepared).await)
+    }
+
+    /// Has the committer store what is new, and remembers the source as it is then.
+    async fn keep(&self, key: &SourceKey, before: Arc<SourceState>, prepared: Prepared) -> Outcome {
+        self.learn(key, &prepared.state);
         let hashes = Arc::clone(&prepared.hashes);
         if prepared.seen.is_empty() && prepared.moves.gone.is_empty() {
-            self.book.check_in(&key, prepared.state, Some(hashes), false);
+            self.book.check_in(key, prepared.state, Some(hashes), false);
             return Outcome::Absorbed { new: 0, joined: 0, updated: 0 };
         }
         match self.committer.absorb(prepared).await {
             Ok(absorbed) => {
                 let (new, joined, updated) = (absorbed.new, absorbed.joined, absorbed.updated);
                 self.counters.absorbed(new, joined, updated);
-                self.book.check_in(&key, absorbed.state, Some(hashes), true);
+                self.book.check_in(key, absorbed.state, Some(hashes), true);
                 Outcome::Absorbed { new, joined, updated }
             }
             // It is no fault of the source, and it is polled as soon as the store has recovered.
             Err(error) if self.is_paused() => {
-                self.book.release(&key);
+                self.book.release(key);
                 Outcome::Failed(format!("nothing can be stored: {error}"))
             }
-            Err(error) => self.fail(&key, before, format!("the store does not take it: {error}"), now),
+            Err(error) => self.fail(key, before, Failure::plain(format!("the store does not take it: {error}"))),
         }
     }
 
@@ -223,10 +251,15 @@ impl Polling {
         }
     }
 
-    fn fail(&self, key: &SourceKey, before: Arc<SourceState>, what: String, now: Timestamp) -> Outcome {
+    fn fail(&self, key: &SourceKey, before: Arc<SourceState>, failure: Failure) -> Outcome {
+        let Failure { what, is_lost } = failure;
+        let now = clock::now();
         self.book.amend(key, before, |state| {
             // A remembered move that leads nowhere is forgotten: the next poll begins at the address that was typed in.
             state.moved = None;
+            if is_lost {
+                state.named = None;
+            }
             state.facts.last_attempt = Some(now);
             state.facts.failures = state.facts.failures.saturating_add(1);
             state.problem = Some(what.clone());
@@ -234,8 +267,8 @@ impl Polling {
         Outcome::Failed(what)
     }
 
-    fn without_document(&self, checkout: Checkout, fetched: Fetched, now: Timestamp) -> Outcome {
-        let Checkout { source, state, .. } = checkout;
+    fn without_document(&self, asking: Asking, fetched: Fetched, now: Timestamp) -> Outcome {
+        let Asking { checkout: Checkout { source, state, .. }, named } = asking;
         let key = &source.key;
         let mut outcome = Outcome::NotModified;
         match fetched {
@@ -243,8 +276,12 @@ impl Polling {
             Fetched::NotModified { validators, hints, moved } => self.book.amend(key, state, |state| {
                 state.facts.last_attempt = Some(now);
                 state.facts.hint_until = hint(hints.max_age, None, now);
-                succeeded(state, validators, moved, now);
+                succeeded(state, validators, moved, named, now);
             }),
+            // The page is not gone, and may name another feed by now.
+            Fetched::Gone if named.is_some() => {
+                return self.fail(key, state, Failure::of("it is gone for good (410)", named.as_ref(), true));
+            }
             Fetched::Gone => {
                 outcome = Outcome::Gone;
                 self.book.amend(key, state, |state| gone(key, state, now));
@@ -257,7 +294,10 @@ impl Polling {
                 outcome = Outcome::Throttled(until);
                 self.book.amend(key, state, |state| throttled(state, status, until, now));
             }
-            Fetched::Failed(failure) => return self.fail(key, state, failure.detail, now),
+            Fetched::Failed(failure) => {
+                let is_lost = matches!(failure.kind, FailureKind::Status(404) | FailureKind::Refused);
+                return self.fail(key, state, Failure::of(&failure.detail, named.as_ref(), is_lost));
+            }
         }
         outcome
     }
@@ -289,11 +329,44 @@ impl Polling {
     }
 }
 
-fn request(checkout: &Checkout) -> Request<'_> {
-    let (source, state) = (&checkout.source, &checkout.state);
+/// What one request of a poll starts from.
+struct Asking {
+    checkout: Checkout,
+    /// The feed that the page at the source's address named.
+    named: Option<Url>,
+}
+
+/// A document that was not read.
+enum Unread {
+    NotAFeed(Failure),
+    /// A web page, and where its feed is.
+    Page(Box<Asking>),
+}
+
+/// Why a poll brought nothing.
+struct Failure {
+    what: String,
+    /// The feed that a page named is none any more; the page is asked anew.
+    is_lost: bool,
+}
+
+impl Failure {
+    fn plain(what: String) -> Self {
+        Self { what, is_lost: false }
+    }
+
+    fn of(what: &str, named: Option<&Url>, is_lost: bool) -> Self {
+        Self { what: named.map_or_else(|| what.to_owned(), |named| named::failed(named, what)), is_lost }
+    }
+}
+
+fn request(asking: &Asking) -> Request<'_> {
+    let Asking { checkout: Checkout { source, state, .. }, named } = asking;
     Request {
         location: &source.location,
-        moved: state.moved.as_ref(),
+        named: named.as_ref(),
+        // A move is one of what was polled then.
+        moved: state.moved.as_ref().filter(|_| state.named == *named),
         validators: &state.validators,
         credentials: source.credentials.as_ref(),
         headers: &source.headers,
@@ -301,12 +374,8 @@ fn request(checkout: &Checkout) -> Request<'_> {
 }
 
 /// Runs on a worker's thread.
-fn read(
-    key: &SourceKey,
-    checkout: &Checkout,
-    document: &Document,
-    now: Timestamp,
-) -> Result<Prepared, crate::parse::NotAFeed> {
+fn read(key: &SourceKey, asking: &Asking, document: &Document, now: Timestamp) -> Result<Prepared, NotAFeed> {
+    let Asking { checkout, named } = asking;
     let base = match checkout.source.location {
         Location::Http(_) => Some(&document.url),
         Location::File(_) => None,
@@ -327,8 +396,20 @@ fn read(
     // The rest of a document that was cut off must come with the next poll; one that is always cut off brings nothing new then.
     let is_settled = prepared.is_complete || prepared.seen.is_empty();
     let validators = if is_settled { document.validators.clone() } else { Validators::default() };
-    succeeded(state, validators, document.moved.clone(), now);
+    if let Some(named) = named.as_ref().filter(|named| state.named.as_ref() != Some(*named)) {
+        tracing::warn!(source = %key, "{}", named::note(key, &checkout.source.location, named));
+    }
+    succeeded(state, validators, document.moved.clone(), named.clone(), now);
     Ok(prepared)
+}
+
+/// What follows from a document that is not a feed. `own` is where our own feeds are published.
+fn unread(asking: Asking, document: &Document, error: &NotAFeed, own: &Url) -> Unread {
+    let is_page = asking.named.is_none() && matches!(asking.checkout.source.location, Location::Http(_));
+    match named::to_follow(&error.feeds, &document.url, own).filter(|_| is_page) {
+        Some(feed) => Unread::Page(Box::new(Asking { named: Some(feed), ..asking })),
+        None => Unread::NotAFeed(Failure::of(&error.what, asking.named.as_ref(), true)),
+    }
 }
 
 fn gone(key: &SourceKey, state: &mut SourceState, now: Timestamp) {
@@ -344,9 +425,11 @@ fn throttled(state: &mut SourceState, status: u16, until: Option<Timestamp>, now
     state.problem = Some(format!("the publisher asks for fewer requests ({status})"));
 }
 
-fn succeeded(state: &mut SourceState, validators: Validators, moved: Option<url::Url>, now: Timestamp) {
+fn succeeded(state: &mut SourceState, validators: Validators, moved: Option<Url>, named: Option<Url>, now: Timestamp) {
     state.validators = validators;
-    state.moved = moved.or_else(|| state.moved.take());
+    // An earlier move was one of what was polled then.
+    state.moved = moved.or_else(|| state.moved.take().filter(|_| state.named == named));
+    state.named = named;
     state.facts.last_success = Some(now);
     state.facts.failures = 0;
     state.facts.throttled_until = None;

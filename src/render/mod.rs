@@ -4,6 +4,7 @@
 
 mod atom;
 mod json;
+mod media;
 pub mod opml;
 mod rss;
 pub mod sanitise;
@@ -27,7 +28,7 @@ const GENERATOR: &str = env!("CARGO_PKG_REPOSITORY");
 /// Longest title that is made from an entry's text, in characters.
 const MADE_TITLE: usize = 80;
 
-/// What is shown of one sighting's fragments. It depends on them and on their base alone, so it can be kept.
+/// What is shown of one sighting's fragments. It depends on them, their base and the media that stay alone, so it can be kept.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Fragments {
     content: Option<SafeHtml>,

@@ -7,12 +7,14 @@ use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
 use crate::model::entry::{Ground, PublicId, Texts};
 use crate::model::feed::Format;
+use crate::model::feed::Media;
 use crate::model::page::{Page, Presented, Provenance};
 use crate::model::source::SourceKey;
 use crate::parse;
 use crate::render::opml::{self, Outline};
 use crate::render::sanitise::Sanitiser;
 use crate::render::{Fragments, feed, prepare};
+use crate::text::markup;
 
 fn at(text: &str) -> Timestamp {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -184,13 +186,38 @@ fn nothing_that_runs_or_tracks_gets_through() {
         ("<a href=\"data:text/html,x\">a</a>", "<a>a</a>"),
         ("<a href=\"../b?c=1&d=2\">a</a>", "<a href=\"https://one.example/b?c=1&amp;d=2\">a</a>"),
         ("<a href=\"mailto:a@b.c\">a</a>", "<a href=\"mailto:a@b.c\">a</a>"),
+        ("<img src=p.png style=\"width: 1px; height:1px\">", ""),
+        ("<img src=p.png style=display:none><img src=\"\"><img alt=x>", ""),
+        (
+            "<img src=\"http://feeds.x.example/~r/a/b?i=1\"><img src=//pixel.wp.com/b.gif><img src=https://ad.doubleclick.net/x>",
+            "",
+        ),
+        ("<img src=\"data:image/gif;base64,R0lGOD\">a", "a"),
+        (
+            "<img src=\"data:image/gif;base64,R0\" data-src=\"p.png?a&amp;b\" alt='\"'>",
+            "<img src=\"https://one.example/dir/p.png?a&amp;b\" alt=\"&quot;\">",
+        ),
+        ("<img data-lazy-src=/p.png src=spinner.svg>", "<img src=\"https://one.example/p.png\">"),
+        ("<img srcset=\"a.png 400w, b.png 800w\">", "<img src=\"https://one.example/dir/b.png\">"),
+        ("<img src=data:,> <noscript><img src=p.png></noscript>", " <img src=\"https://one.example/dir/p.png\">"),
+        (
+            "<img src=data:, data-src=p.png><noscript><img src=p.png></noscript>",
+            "<img src=\"https://one.example/dir/p.png\">",
+        ),
+        ("<noscript><img src=p.png></noscript>a", "a"),
+        (
+            "<iframe src=//www.youtube.com/embed/x?a=1&amp;b></iframe>",
+            "<iframe src=\"https://www.youtube.com/embed/x?a=1&amp;b\" allowfullscreen=\"\"></iframe>",
+        ),
+        ("<iframe src=https://y.example/p>no</iframe>a", "<a href=\"https://y.example/p\">▶ y.example</a>a"),
+        ("<iframe src=javascript:x>no</iframe><iframe srcdoc=\"<script>\">no</iframe>a", "a"),
         ("<img src=\"p.png\" srcset=\"q.png 2x\" onerror=x>", "<img src=\"https://one.example/dir/p.png\">"),
         ("a<img src=\"t.gif\" width=\"1\" height=\"1\">b", "ab"),
         (
             "a<img height=0 src=\"t.gif\">b<img src=\"p.png\" width=10>",
             "ab<img src=\"https://one.example/dir/p.png\" width=\"10\">",
         ),
-        ("<iframe src=\"x\">no</iframe><object>no</object><form>no</form><svg><script>no</script></svg>a", "a"),
+        ("<iframe>no</iframe><object>no</object><form>no</form><svg><script>no</script></svg>a", "a"),
         ("<script>no</script><style>no</style>a", "a"),
         ("<p>unclosed <b>tags", "<p>unclosed <b>tags</b></p>"),
         ("a&#1;b", "ab"),
@@ -198,6 +225,96 @@ fn nothing_that_runs_or_tracks_gets_through() {
         assert_eq!(sanitiser.clean(&RawHtml(html.to_owned()), Some(&base)).as_str(), expected, "{html}");
     }
     assert_eq!(sanitiser.clean(&RawHtml("<a href=\"/x\">a</a>".to_owned()), None).as_str(), "<a>a</a>");
+}
+
+#[test]
+fn media_stay_as_far_as_they_are_wanted() {
+    let html = "<img src=https://x.example/p><video src=https://x.example/v></video><audio><source src=https://x.example/a></audio>\
+                <iframe src=https://player.vimeo.com/video/1></iframe>";
+    let of = |media| Sanitiser::new(media).clean(&RawHtml(html.to_owned()), None).as_str().to_owned();
+    let links = "<a href=\"https://x.example/v\">x.example</a><a href=\"https://x.example/a\">x.example</a>\
+                 <a href=\"https://player.vimeo.com/video/1\">▶ player.vimeo.com</a>";
+    assert_eq!(of(Media::None), links);
+    assert_eq!(of(Media::Images), format!("<img src=\"https://x.example/p\">{links}"));
+    let all = of(Media::All);
+    for kept in ["<img ", "<video src=", "<source src=", "<iframe src=\"https://player.vimeo.com/"] {
+        assert!(all.contains(kept), "{all}");
+    }
+}
+
+/// What has got through other cleaners.
+const ATTACKS: &[&str] = &[
+    "<script>alert(1)</script>",
+    "<scr<script>ipt>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<img data-src='x\" onerror=\"alert(1)'>",
+    "<img data-src=javascript:alert(1)>",
+    "<img srcset='javascript:alert(1) 1x'>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg/onload=alert(1)>",
+    "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">",
+    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+    "<img src=data:,><noscript><img src=x alt='</noscript><script>alert(1)</script>'></noscript>",
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<iframe src='https://www.youtube.com/embed/x\" onload=\"alert(1)'></iframe>",
+    "<iframe src=https://www.youtube.com/embed/x><script>alert(1)</script></iframe>",
+    "<a href='https://www.youtube.com/embed/x'>▶ www.youtube.com</a><script>alert(1)</script>",
+    "<a href=\" javascript:alert(1)\">a</a>",
+    "<a href='jav&#x09;ascript:alert(1)'>a</a>",
+    "<a href=data:text/html,<script>alert(1)</script>>a</a>",
+    "<video poster=javascript:alert(1) src=javascript:alert(1)><source onerror=alert(1)>",
+    "<form action=javascript:alert(1)><button formaction=javascript:alert(1)>",
+    "<body onload=alert(1)><style>@import 'javascript:alert(1)'</style>",
+    "<object data=javascript:alert(1)><embed src=javascript:alert(1)>",
+    "<base href=javascript:/a/><meta http-equiv=refresh content='0;javascript:alert(1)'>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<template><script>alert(1)</script></template>",
+    "<textarea><script>alert(1)</script></textarea><xmp><script>",
+];
+
+/// Nothing in the markup runs or tracks; what a text merely shows does no harm.
+fn is_harmless(html: &str) -> bool {
+    markup::tags(html).all(|tag| {
+        let is_known = !["script", "style", "object", "embed", "form", "svg", "math", "base", "meta", "noscript"]
+            .iter()
+            .any(|name| tag.name.eq_ignore_ascii_case(name));
+        let address = |value: &str| {
+            let start: String =
+                value.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()).collect();
+            !start.to_lowercase().starts_with("javascript:") && !start.to_lowercase().starts_with("data:")
+        };
+        let is_player = !tag.begins("iframe")
+            || tag.attribute("src").is_some_and(|src| src.starts_with("https://www.youtube.com/"));
+        is_known
+            && is_player
+            && tag.attributes().all(|(name, value)| {
+                !name.to_lowercase().starts_with("on") && name != "srcdoc" && name != "style" && address(&value)
+            })
+    })
+}
+
+#[test]
+fn attacks_come_to_nothing() {
+    for media in [Media::All, Media::Images, Media::None] {
+        let mut sanitiser = Sanitiser::new(media);
+        for attack in ATTACKS {
+            for base in [None, Some(url("https://one.example/"))] {
+                let clean = sanitiser.clean(&RawHtml((*attack).to_owned()), base.as_ref());
+                assert!(is_harmless(clean.as_str()), "{attack} → {}", clean.as_str());
+            }
+        }
+    }
+}
+
+fn soup() -> impl Strategy<Value = String> {
+    let tags = "(</?(p|a|b|div|img|iframe|noscript|video|table|tr|td|svg|math|script|style|title|textarea)( (src|href|data-src|alt|onerror|style|width)=(\"[^\"]{0,9}\"|'[^']{0,9}'|1|javascript:x|//www.youtube.com/embed/1|/a.png))?/?>)";
+    let piece = prop_oneof![
+        prop::sample::select(ATTACKS).prop_map(str::to_owned),
+        tags.prop_map(|tag: String| tag),
+        "[<>&\"'= a-c/!-]{0,6}"
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
 #[test]
@@ -247,6 +364,16 @@ proptest! {
         prop_assert_eq!(atom.len(), entries.len());
         prop_assert_eq!(&atom, &read(Format::Rss)?);
         prop_assert_eq!(&atom, &read(Format::Json)?);
+    }
+
+    #[test]
+    fn no_soup_is_harmful_and_what_is_clean_stays_as_it_is(html in soup(), media in prop::sample::select(&[Media::All, Media::Images, Media::None][..])) {
+        let base = url("https://one.example/dir/");
+        let mut sanitiser = Sanitiser::new(media);
+        let once = sanitiser.clean(&RawHtml(html), Some(&base));
+        prop_assert!(is_harmless(once.as_str()), "{}", once.as_str());
+        let twice = sanitiser.clean(&RawHtml(once.as_str().to_owned()), Some(&base));
+        prop_assert_eq!(once, twice);
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn prepare(
         Some(query) => format!("{}: {query}", catalogue.title(&request.feed)),
         None => catalogue.title(&request.feed),
     };
-    let fragments = memory.of(store, &selection.entries)?;
+    let fragments = memory.of(store, &selection.entries, catalogue.config.server.media)?;
     let page = Page { title, home_url: catalogue.base.clone(), entries: selection.entries };
     Ok(Prepared {
         page: render::prepare(page, fragments),

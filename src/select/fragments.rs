@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
 use crate::model::entry::TextName;
+use crate::model::feed::Media;
 use crate::model::page::Presented;
 use crate::render::Fragments;
 use crate::render::sanitise::Sanitiser;
@@ -22,12 +23,17 @@ pub(super) struct Memory {
     recent: Mutex<Kept>,
 }
 
-/// By name and base.
-type Kept = Recent<(TextName, Option<Url>), Arc<Fragments>>;
+/// By name, base and the media that stay.
+type Kept = Recent<(TextName, Option<Url>, Media), Arc<Fragments>>;
 
 impl Memory {
     /// The clean fragments of each entry, in the same order; what is not remembered is read and cleaned.
-    pub(super) fn of(&self, store: &Store, entries: &[Presented]) -> Result<Vec<Arc<Fragments>>, StoreError> {
+    pub(super) fn of(
+        &self,
+        store: &Store,
+        entries: &[Presented],
+        media: Media,
+    ) -> Result<Vec<Arc<Fragments>>, StoreError> {
         let mut sanitiser = None;
         let nothing = Arc::new(Fragments::default());
         let mut found = Vec::with_capacity(entries.len());
@@ -36,13 +42,13 @@ impl Memory {
                 found.push(Arc::clone(&nothing));
                 continue;
             };
-            let key = (name, entry.fragments_base().cloned());
+            let key = (name, entry.fragments_base().cloned(), media);
             if let Some(fragments) = self.lock().get(&key) {
                 found.push(fragments);
                 continue;
             }
             let texts = store.texts(name)?.unwrap_or_default();
-            let sanitiser = sanitiser.get_or_insert_with(Sanitiser::default);
+            let sanitiser = sanitiser.get_or_insert_with(|| Sanitiser::new(media));
             let fragments = Arc::new(Fragments::clean(sanitiser, &texts, key.1.as_ref()));
             found.push(Arc::clone(&fragments));
             let size = fragments.size();

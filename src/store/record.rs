@@ -395,6 +395,8 @@ struct SourceRecord {
     gone_since: Option<i64>,
     #[n(17)]
     published: Vec<i64>,
+    #[n(18)]
+    named: Option<String>,
 }
 
 pub fn write_source(state: &SourceState) -> Vec<u8> {
@@ -418,6 +420,7 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
         hint_until: facts.hint_until.map(millis),
         gone_since: facts.gone_since.map(millis),
         published: facts.published.iter().copied().map(millis).collect(),
+        named: spelt(state.named.as_ref()),
     })
 }
 
@@ -440,6 +443,7 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
             last_modified: record.last_modified,
         },
         moved: address(record.moved),
+        named: address(record.named),
         title: record.title,
         site: address(record.site),
         problem: record.problem,

@@ -15,6 +15,8 @@ pub struct SourceState {
     pub validators: Validators,
     /// Where a permanent redirect led, once its target was read as a feed.
     pub moved: Option<Url>,
+    /// The feed that the web page at `location` named, once it was read as one; it is polled instead, and `moved` is its own.
+    pub named: Option<Url>,
     /// The document's own title and site.
     pub title: Option<String>,
     pub site: Option<Url>,

@@ -1,5 +1,6 @@
 //! HTML and titles → the text that a person reads, and text → words that compare as people expect.
 
+pub mod markup;
 mod tags;
 
 use std::borrow::Cow;
@@ -34,6 +35,12 @@ pub fn visible_title(title: &str) -> String {
         }
     }
     text.text
+}
+
+/// The text up to a length in bytes, and no character in pieces.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 fn decoded(run: &str) -> Cow<'_, str> {

@@ -506,3 +506,22 @@ fn compare(program: &Program, ids: &mut BTreeMap<String, String>, counts: &HashM
     }
     ids.extend(now);
 }
+
+#[test]
+fn another_choice_of_media_is_seen_at_once() {
+    let origin = Origin::start("127.0.0.1");
+    let text = "&lt;img src=\"/p.png\"&gt;&lt;img src=\"data:,\" data-src=\"/q.png\"&gt;words";
+    origin.serve("/feed", Reply::rss(&rss("A", "http://a.example/", &[("1", "http://a.example/1", "One", text)])));
+    let folder = folder(&source("a", &origin.url("/feed"), ""));
+    let mut program = Program::start(folder.path());
+    poll(folder.path());
+    let shown = |program: &Program| program.items("/all.json")[0]["content_html"].as_str().unwrap().to_owned();
+    let before = shown(&program);
+    assert!(before.contains("http://a.example/p.png") && before.contains("http://a.example/q.png"), "{before}");
+    let path = folder.path().join("feeds.toml");
+    let edited = fs::read_to_string(&path).unwrap().replace("[server]", "[server]\nmedia = \"none\"");
+    fs::write(&path, edited).unwrap();
+    program.wait_for("the edited configuration is in effect");
+    poll(folder.path());
+    assert!(!shown(&program).contains("img"), "{}", shown(&program));
+}

@@ -68,6 +68,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("socket2::", &["src/serve/listen.rs", "src/serve/thread/tests.rs"]),
     ("spawn_blocking", &["src/store/mod.rs"]),
     ("toml::", &["src/config"]),
+    ("toml_edit::", &["src/config/edit.rs"]),
     ("tower::", &["src/serve"]),
     ("tracing_subscriber::", &["src/telemetry.rs"]),
     ("Utc::now", &["src/clock.rs"]),

@@ -4,6 +4,7 @@
 
 mod classes;
 mod daemon;
+mod finding;
 mod fixtures;
 mod laws;
 mod layers;

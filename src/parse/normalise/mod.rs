@@ -124,6 +124,10 @@ impl<'a> Document<'a> {
             () => Dialect::Rss2,
         };
         let has_channel = tree.children(root).any(|child| tree.node(child).element == Element::Channel);
+        if tree.oddities.before && tree.items.is_empty() {
+            // A page that has a word in common with feeds.
+            return None;
+        }
         if is_rdf && !has_channel && tree.items.is_empty() && !names::declares_rss(tree.node(root).attributes) {
             // RDF of some other kind.
             return None;

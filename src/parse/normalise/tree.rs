@@ -230,7 +230,9 @@ impl<'a> Builder<'a> {
     fn before_root(&mut self, name: &'a str, raw: &'a str, is_empty: bool, behind: usize) {
         let (_, local) = names::split(name);
         let is = |root: &str| local.eq_ignore_ascii_case(root);
-        if !(is("rss") || is("rdf") || is("feed") || is("channel") || is("entry")) {
+        // Within a page these mean something else.
+        let is_bare = !self.tree.oddities.before && (is("channel") || is("entry"));
+        if !(is("rss") || is("rdf") || is("feed") || is_bare) {
             self.tree.oddities.before = true;
             return;
         }

@@ -93,6 +93,7 @@ fn filled() -> Store {
             etag: Some(b"\"\xff\xfe\"".to_vec()),
             last_modified: Some(b"Sun, 01 Nov 2026 08:00:00 GMT".to_vec()),
         },
+        named: Some(url::Url::parse("https://example.org/feed.xml").unwrap()),
         notes: vec!["odd".to_owned()],
         entries: 40,
         ..SourceState::default()
