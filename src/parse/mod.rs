@@ -12,6 +12,7 @@ mod decode;
 mod finish;
 mod guard;
 mod json;
+mod mojibake;
 
 #[cfg(test)]
 mod tests;
