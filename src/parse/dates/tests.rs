@@ -174,7 +174,6 @@ fn what_is_no_date_is_none() {
         "2024 12:30",
         "()",
         "2024-06-20Tnoon",
-        "2024-06-20T",
         "1 2 3 4 5",
         // Either could be the month.
         "05/03/2019",
@@ -184,8 +183,7 @@ fn what_is_no_date_is_none() {
         "<time>2019-05-03</time>",
         "99999999999999999999",
     ] {
-        let expected = if text == "2024-06-20T" { "2024-06-20T00:00:00Z" } else { "none" };
-        check(text, expected);
+        check(text, "none");
     }
 }
 

@@ -30,7 +30,7 @@ impl<'t> Tokens<'t> {
         self.clone().next().map(|token| token.kind)
     }
 
-    /// The digits behind a mark that touches both sides, as the minutes behind a colon.
+    /// The digits behind a mark, as the minutes behind a colon.
     pub(super) fn digits_behind(&mut self, marks: &[char]) -> Option<&'t str> {
         let mut ahead = self.clone();
         let is_mark = matches!(ahead.next()?.kind, Kind::Mark(mark) if marks.contains(&mark));

@@ -25,6 +25,9 @@ pub(super) struct Decoded<'b> {
     pub(super) notes: Vec<String>,
 }
 
+/// How much of a text is looked at to guess its encoding, from its first letter beyond ASCII: guessing costs far more than decoding.
+const SAMPLE: usize = 512 * 1024;
+
 /// Never fails: bytes that mean nothing are replaced, and the notes say how many.
 pub(super) fn decode<'b>(bytes: &'b [u8], content_type: Option<&str>) -> Decoded<'b> {
     let mut notes = Vec::new();
@@ -149,8 +152,10 @@ fn unclaimed<'b>(bytes: &'b [u8], notes: &mut Vec<String>) -> Cow<'b, str> {
     if is_mostly_utf8(bytes) {
         return utf8(bytes, notes);
     }
+    let start = Encoding::ascii_valid_up_to(bytes);
+    let end = bytes.len().min(start + SAMPLE);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
+    detector.feed(&bytes[start..end], end == bytes.len());
     let encoding = detector.guess(None, Utf8Detection::Deny);
     notes.push(format!("it is not UTF-8 and does not say what it is; it was read as {}", encoding.name()));
     legacy(bytes, encoding, notes)
