@@ -141,7 +141,7 @@ impl<'a> Document<'a> {
             unread_dates: Cell::new(0),
             tree,
         };
-        document.is_double = mojibake::may_be_double(text) && document.is_encoded_twice();
+        document.is_double = !text.is_ascii() && document.is_encoded_twice();
         Some(document)
     }
 
@@ -151,7 +151,7 @@ impl<'a> Document<'a> {
         for item in self.holders().iter().chain(&self.tree.items) {
             for id in fields.into_iter().flat_map(|field| self.tree.all(*item, field)) {
                 if let Some(text) = self.tree.text(id) {
-                    judge.look_at(&text);
+                    judge.see(&text);
                 }
             }
         }

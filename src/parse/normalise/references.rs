@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use encoding_rs::WINDOWS_1252;
+use crate::parse::decode;
 
 /// Entities that a document may declare, and the length of each.
 const ENTITIES: usize = 300;
@@ -135,7 +135,7 @@ fn number_of(text: &str) -> Option<(u32, &str)> {
 /// The character of a number; 128 to 159 mean windows-1252 to those who write them. `None` for what XML forbids.
 fn character(code: u32) -> Option<char> {
     if let (128..=159, Ok(byte)) = (code, u8::try_from(code)) {
-        return WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next();
+        return Some(decode::windows_1252(byte));
     }
     char::from_u32(code).filter(|letter| is_allowed(*letter))
 }
