@@ -84,7 +84,7 @@ impl Identified {
 pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation>) -> Vec<Identified> {
     let site = site.map(canonical::canonical);
     let addresses: Vec<Option<String>> =
-        observations.iter().map(|observation| observation.url.as_ref().map(canonical::canonical)).collect();
+        observations.iter().map(|observation| observation.address().map(canonical::canonical)).collect();
     let repeats = Repeats::count(&observations, &addresses);
     let of_document: Vec<(Address, bool)> = observations
         .iter()
@@ -93,9 +93,9 @@ pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation
             let names_one = canonical.as_ref().is_some_and(|canonical| {
                 repeats.address(canonical) == 1
                     && site.as_ref() != Some(canonical)
-                    && !observation.url.as_ref().is_some_and(canonical::is_front_page)
+                    && !observation.address().is_some_and(canonical::is_front_page)
             });
-            let fragment = observation.url.as_ref().filter(|_| names_one).and_then(canonical::telling_fragment);
+            let fragment = observation.address().filter(|_| names_one).and_then(canonical::telling_fragment);
             let repeated = observation.guid.as_ref().is_some_and(|guid| repeats.guid(&guid.value) > 1);
             let canonical = canonical.clone().unwrap_or_default();
             (Address { canonical, names_one, fragment: fragment.map(str::to_owned) }, repeated)
@@ -179,7 +179,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
     };
     let home = if is_global { authority(guid.unwrap_or_default()) } else { Cow::Borrowed(scope.as_str()) };
     let own = Key { kind: KeyKind::Guid, hash: near(&home, hash(&name)) };
-    let site = || observation.url.as_ref().and_then(canonical::site_host).unwrap_or_default();
+    let site = || observation.address().and_then(canonical::site_host).unwrap_or_default();
     let url = named.map(|it| Key { kind: KeyKind::Url, hash: near(site(), hash(&["url", &it.canonical])) });
 
     let mut ids = Vec::with_capacity(3);

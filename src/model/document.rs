@@ -98,6 +98,11 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// The entry's own page, behind any address that only counts readers.
+    pub fn address(&self) -> Option<&Url> {
+        self.original.as_ref().or(self.url.as_ref())
+    }
+
     /// Whether there is anything to tell it from others by, or to show of it.
     pub fn says_something(&self) -> bool {
         self.guid.is_some()

@@ -172,7 +172,11 @@ fn html(text: String, media_type: &str) -> RawHtml {
 
 /// Plain text as HTML that shows the same; references that are there already are kept.
 pub(super) fn as_html(text: &str) -> String {
-    text.trim().replace('<', "&lt;").replace('>', "&gt;").replace("\r\n", "\n").replace('\n', "<br>\n")
+    let text = text.trim();
+    if !text.contains(['<', '>', '\n']) {
+        return text.to_owned();
+    }
+    text.replace('<', "&lt;").replace('>', "&gt;").replace("\r\n", "\n").replace('\n', "<br>\n")
 }
 
 /// An absolute address of the web; anything else is none.

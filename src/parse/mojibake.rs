@@ -5,6 +5,18 @@
 
 use crate::parse::decode;
 
+/// Whether there is anything in a document that looks encoded twice: a letter that is a first byte of UTF-8, and one behind it that is a
+/// further byte. Much cheaper than a [`Judge`].
+pub(super) fn may_be_double(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // U+00C2 to U+00F4 are C3 82 to C3 B4; what windows-1252 has for 80 to BF begins with one of these.
+    let follows = |at: usize| {
+        matches!(bytes.get(at + 1), Some(0x82..=0xb4))
+            && matches!(bytes.get(at + 2), Some(0xc2 | 0xc5 | 0xc6 | 0xcb | 0xe2))
+    };
+    memchr::memchr_iter(0xc3, bytes).any(follows)
+}
+
 /// The text as it was meant, if every character is one byte of windows-1252 and the bytes are UTF-8 with a letter of several bytes.
 /// None for sound text. Stops at the first character that does not fit.
 pub(super) fn undone(text: &str) -> Option<String> {

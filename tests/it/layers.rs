@@ -50,7 +50,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("hyper::", &["src/serve"]),
     ("hyper_util::", &["src/serve/connection.rs"]),
     ("indicatif::", &["src/cli"]),
-    ("memchr::", &["src/parse/normalise/"]),
+    ("memchr::", &["src/parse/"]),
     ("minicbor::", &["src/store/record.rs"]),
     ("reqwest::", &["src/fetch"]),
     ("rss::", &["src/render/rss.rs", "src/render/mod.rs"]),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use crate::parse::decode::claim::{declaration_length, is_declaration};
 
 /// A text without oddities is borrowed on.
@@ -60,12 +62,11 @@ fn is_forbidden(letter: char) -> bool {
     matches!(letter, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// As [`is_forbidden`], on bytes and without an early end: nearly every document has none, and so many bytes are looked at together.
+/// As [`is_forbidden`], on bytes: nearly every document has none, and so many bytes are looked at together.
 fn has_forbidden(bytes: &[u8]) -> bool {
     let is_control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let has_control = |chunk: &[u8]| chunk.iter().fold(false, |found, byte| found | is_control(*byte));
     // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
-    let is_noncharacter = |bytes: [u8; 3]| bytes[0] == 0xef && bytes[1] == 0xbf && bytes[2] >= 0xbe;
-    let has_control = bytes.iter().fold(false, |found, byte| found | is_control(*byte));
-    let triples = bytes.iter().zip(bytes.iter().skip(1)).zip(bytes.iter().skip(2));
-    has_control || triples.fold(false, |found, ((one, two), three)| found | is_noncharacter([*one, *two, *three]))
+    let is_noncharacter = |at: usize| bytes.get(at + 2).is_some_and(|third| *third >= 0xbe);
+    bytes.chunks(4_096).any(has_control) || memmem::find_iter(bytes, b"\xef\xbf").any(is_noncharacter)
 }

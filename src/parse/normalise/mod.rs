@@ -141,7 +141,7 @@ impl<'a> Document<'a> {
             unread_dates: Cell::new(0),
             tree,
         };
-        document.is_double = !text.is_ascii() && document.is_encoded_twice();
+        document.is_double = mojibake::may_be_double(text) && document.is_encoded_twice();
         Some(document)
     }
 

@@ -27,7 +27,10 @@ pub(super) struct Node<'a> {
     begin: usize,
     end: usize,
     pub(super) parent: Option<Id>,
-    children: Vec<Id>,
+    first_child: Option<Id>,
+    last_child: Option<Id>,
+    next: Option<Id>,
+    children: usize,
     /// It has its own end tag.
     is_closed: bool,
     has_markup: bool,
@@ -93,7 +96,7 @@ impl<'a> Tree<'a> {
 
     /// Children in their order.
     pub(super) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
-        self.nodes[id].children.iter().copied()
+        std::iter::successors(self.nodes[id].first_child, |child| self.nodes[*child].next)
     }
 
     pub(super) fn all(&self, id: Id, element: Element) -> impl Iterator<Item = Id> {
@@ -180,7 +183,8 @@ impl<'a> Builder<'a> {
                 }
                 Token::Doctype(inside) if self.tree.root.is_none() => self.tree.references.declare(inside),
                 Token::Text(text) if self.tree.root.is_none() => {
-                    self.tree.oddities.before |= !text.trim().is_empty();
+                    let is_blank = |letter: char| letter.is_whitespace() || letter == '\u{feff}';
+                    self.tree.oddities.before |= !text.chars().all(is_blank);
                 }
                 _ => {}
             }
@@ -267,14 +271,14 @@ impl<'a> Builder<'a> {
             return Some(item);
         }
         let parent = parent?;
-        let has_room = self.tree.nodes[parent].children.len() < CHILDREN && self.tree.nodes.len() < NODES;
+        let has_room = self.tree.nodes[parent].children < CHILDREN && self.tree.nodes.len() < NODES;
         let has_meaning = !matches!(element, Element::Unknown | Element::Item);
         if !has_meaning || !has_room || !may_hold(self.tree.nodes[parent].element) {
             return None;
         }
         self.mark_markup();
         let id = self.push(element, name, raw, behind, Some(parent));
-        self.tree.nodes[parent].children.push(id);
+        self.append(parent, id);
         Some(id)
     }
 
@@ -286,11 +290,23 @@ impl<'a> Builder<'a> {
             begin,
             end: begin,
             parent,
-            children: Vec::new(),
+            first_child: None,
+            last_child: None,
+            next: None,
+            children: 0,
             is_closed: false,
             has_markup: false,
         });
         self.tree.nodes.len() - 1
+    }
+
+    fn append(&mut self, parent: Id, child: Id) {
+        let nodes = &mut self.tree.nodes;
+        nodes[parent].children += 1;
+        match nodes[parent].last_child.replace(child) {
+            Some(before) => nodes[before].next = Some(child),
+            None => nodes[parent].first_child = Some(child),
+        }
     }
 
     fn mark_markup(&mut self) {
