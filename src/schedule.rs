@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{Datelike as _, DurationRound as _, TimeDelta, Timelike as _};
 
 use crate::model::Timestamp;
 
@@ -21,6 +21,36 @@ pub struct Facts {
     pub gone_since: Option<Timestamp>,
     /// Times of publishing that its documents showed, newest first.
     pub published: Vec<Timestamp>,
+    /// What its documents say about when they are made anew.
+    pub rhythm: Rhythm,
+}
+
+/// What a document says about when it is made anew. It holds until the next document says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rhythm {
+    /// RSS `ttl` or `sy:updatePeriod`, the longer one.
+    pub every: Option<Duration>,
+    /// RSS `skipHours`: a bit for each hour of the day in UTC, the lowest for midnight.
+    pub quiet_hours: u32,
+    /// RSS `skipDays`: a bit for each day, the lowest for Monday.
+    pub quiet_days: u8,
+}
+
+impl Rhythm {
+    fn is_quiet(&self, at: Timestamp) -> bool {
+        let day = at.weekday().num_days_from_monday();
+        self.quiet_hours >> at.hour() & 1 == 1 || self.quiet_days >> day & 1 == 1
+    }
+
+    /// The first time from `at` on at which something new may come. A publisher who skips everything skips nothing.
+    fn awake(&self, at: Timestamp) -> Timestamp {
+        if self.quiet_hours == 0 && self.quiet_days == 0 {
+            return at;
+        }
+        let hour = at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at);
+        let later = (1..=WEEK).map(|hours| hour + TimeDelta::hours(hours));
+        std::iter::once(at).chain(later).find(|at| !self.is_quiet(*at)).unwrap_or(at)
+    }
 }
 
 /// The user's bounds.
@@ -39,6 +69,8 @@ pub enum Due {
     Never,
 }
 
+/// In hours.
+const WEEK: i64 = 7 * 24;
 const HOUR: Duration = Duration::from_secs(3600);
 /// Longest wait after failures: a source that is mended is found again within a day.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(24 * 3600);
@@ -58,7 +90,7 @@ pub fn due(key: &str, facts: &Facts, policy: &Policy, now: Timestamp) -> Due {
     let wait = if facts.failures > 0 { back_off(facts, policy) } else { interval(facts, policy) };
     let planned = later(last_attempt, spread(key, last_attempt, wait).max(policy.min));
     let allowed = [facts.throttled_until, facts.hint_until.filter(|_| facts.failures == 0)];
-    let next = allowed.into_iter().flatten().fold(planned, Timestamp::max);
+    let next = facts.rhythm.awake(allowed.into_iter().flatten().fold(planned, Timestamp::max));
     if next <= now { Due::Now } else { Due::At(next) }
 }
 
@@ -161,6 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn hours_and_days_without_news_are_slept_through() {
+        // Minute 0 is Monday, 21 September 2026, 14:13:20 UTC.
+        let asleep = |quiet_hours: u32, quiet_days: u8| {
+            let rhythm = Rhythm { every: None, quiet_hours, quiet_days };
+            wait(Facts { published: every(1), last_success: Some(at(0)), rhythm, ..Facts::default() })
+        };
+        assert_eq!(asleep(0, 0), 15);
+        assert_eq!(asleep(1 << 14, 0), 46);
+        assert_eq!(asleep(0b111 << 14, 0), 166);
+        assert_eq!(asleep(0, 1), 586);
+        assert_eq!(asleep(1, 0b10), 15);
+        assert_eq!(asleep((1 << 24) - 1, 0), 15);
+        assert_eq!(asleep(0, 0x7f), 15);
+    }
+
+    #[test]
     fn failures_wait_twice_as_long_each_and_never_for_ever() {
         let waits: Vec<i64> = (1..=12).map(|failures| wait(Facts { failures, ..Facts::default() })).collect();
         assert!(waits.windows(2).all(|pair| pair[1] >= pair[0] * 9 / 10), "{waits:?}");
@@ -180,7 +228,7 @@ mod tests {
             published.sort_by(|left, right| right.cmp(left));
             let facts = Facts {
                 last_attempt: Some(at(attempt)), last_success: Some(at(attempt)), failures, published,
-                throttled_until: throttled.map(at), hint_until: hint.map(at), gone_since: None,
+                throttled_until: throttled.map(at), hint_until: hint.map(at), gone_since: None, rhythm: Rhythm::default(),
             };
             let now = at(0);
             let next = match due(&key, &facts, &POLICY, now) { Due::Now => now, Due::At(next) => next, Due::Never => unreachable!() };

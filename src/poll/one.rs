@@ -275,7 +275,7 @@ impl Polling {
             Fetched::Fresh(_) => unreachable!("a document is absorbed"),
             Fetched::NotModified { validators, hints, moved } => self.book.amend(key, state, |state| {
                 state.facts.last_attempt = Some(now);
-                state.facts.hint_until = hint(hints.max_age, None, now);
+                state.facts.hint_until = hint(hints.max_age, state.facts.rhythm.every, now);
                 succeeded(state, validators, moved, named, now);
             }),
             // The page is not gone, and may name another feed by now.
@@ -392,7 +392,7 @@ fn read(key: &SourceKey, asking: &Asking, document: &Document, now: Timestamp) -
     })?;
     let state = &mut prepared.state;
     state.facts.last_attempt = Some(now);
-    state.facts.hint_until = hint(document.hints.max_age, prepared.ttl, now);
+    state.facts.hint_until = hint(document.hints.max_age, state.facts.rhythm.every, now);
     // The rest of a document that was cut off must come with the next poll; one that is always cut off brings nothing new then.
     let is_settled = prepared.is_complete || prepared.seen.is_empty();
     let validators = if is_settled { document.validators.clone() } else { Validators::default() };

@@ -14,6 +14,7 @@ use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
 use crate::poll::retention::Moves;
+use crate::schedule::Rhythm;
 use crate::store::record;
 use crate::store::source::SourceState;
 
@@ -37,8 +38,6 @@ pub struct Prepared {
     pub moves: Moves,
     /// The source as it will be remembered when this is committed.
     pub state: SourceState,
-    /// RSS `ttl` or `sy:updatePeriod`: how long the publisher thinks the document holds.
-    pub ttl: Option<Duration>,
     /// The document is not cut off.
     pub is_complete: bool,
 }
@@ -73,7 +72,7 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     times.sort_unstable_by(|left, right| right.cmp(left));
     times.truncate(TIMES);
     state.facts.published = times;
-    let ttl = header.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)).max(header.period);
+    state.facts.rhythm = rhythm(&header);
     let site = learn(&mut state, header, notes);
 
     let all = identify::identify(scope, site.as_ref(), observations);
@@ -87,7 +86,7 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
-    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, ttl, is_complete })
+    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, is_complete })
 }
 
 /// A document that is cut off shows no less than the one before it.
@@ -95,6 +94,15 @@ fn with_rest(mut hashes: Vec<[u8; 16]>, last_document: &[[u8; 16]]) -> Vec<[u8; 
     let shown: HashSet<[u8; 16]> = hashes.iter().copied().collect();
     hashes.extend(last_document.iter().filter(|hash| !shown.contains(*hash)).take(LAST_DOCUMENT));
     hashes
+}
+
+fn rhythm(header: &Header) -> Rhythm {
+    let ttl = header.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    Rhythm {
+        every: ttl.max(header.period),
+        quiet_hours: header.skip_hours.iter().fold(0, |bits, hour| bits | 1 << (hour % 24)),
+        quiet_days: header.skip_days.iter().fold(0, |bits, day| bits | 1 << day.num_days_from_monday()),
+    }
 }
 
 fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {

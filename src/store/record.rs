@@ -4,6 +4,8 @@
 //! never given again. The byte before the CBOR is the version of the record; a version that this program does not know is
 //! damage, since the store's format number already says which versions may occur.
 
+use std::time::Duration;
+
 use minicbor::{Decode, Encode};
 use url::Url;
 
@@ -397,6 +399,12 @@ struct SourceRecord {
     published: Vec<i64>,
     #[n(18)]
     named: Option<String>,
+    #[n(19)]
+    every: Option<u64>,
+    #[n(20)]
+    quiet_hours: Option<u32>,
+    #[n(21)]
+    quiet_days: Option<u8>,
 }
 
 pub fn write_source(state: &SourceState) -> Vec<u8> {
@@ -420,6 +428,9 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
         hint_until: facts.hint_until.map(millis),
         gone_since: facts.gone_since.map(millis),
         published: facts.published.iter().copied().map(millis).collect(),
+        every: facts.rhythm.every.map(|every| every.as_secs()),
+        quiet_hours: Some(facts.rhythm.quiet_hours).filter(|hours| *hours > 0),
+        quiet_days: Some(facts.rhythm.quiet_days).filter(|days| *days > 0),
         named: spelt(state.named.as_ref()),
     })
 }
@@ -435,6 +446,11 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
             hint_until: record.hint_until.map(instant),
             gone_since: record.gone_since.map(instant),
             published: record.published.into_iter().map(instant).collect(),
+            rhythm: schedule::Rhythm {
+                every: record.every.map(Duration::from_secs),
+                quiet_hours: record.quiet_hours.unwrap_or_default(),
+                quiet_days: record.quiet_days.unwrap_or_default(),
+            },
         },
         location: record.location,
         validators: Validators {

@@ -1,5 +1,7 @@
 //! Sightings and sources as a line shows them, and back: every field by its name.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -109,6 +111,17 @@ pub(super) struct SourceForm {
     hint_until: Option<Millis>,
     gone_since: Option<Millis>,
     published: Vec<Millis>,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    every: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    quiet_hours: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    quiet_days: u8,
+}
+
+fn is_none<T: Default + PartialEq>(bits: &T) -> bool {
+    *bits == T::default()
 }
 
 pub(super) fn feed_name(feed: &FeedId) -> String {
@@ -280,8 +293,16 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         entries,
         last_change,
     } = state;
-    let schedule::Facts { last_attempt, last_success, failures, throttled_until, hint_until, gone_since, published } =
-        facts;
+    let schedule::Facts {
+        last_attempt,
+        last_success,
+        failures,
+        throttled_until,
+        hint_until,
+        gone_since,
+        published,
+        rhythm: schedule::Rhythm { every, quiet_hours, quiet_days },
+    } = facts;
     SourceForm {
         scope,
         location,
@@ -303,6 +324,9 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         hint_until: hint_until.map(Millis::of),
         gone_since: gone_since.map(Millis::of),
         published: published.into_iter().map(Millis::of).collect(),
+        every: every.map(|every| every.as_secs()),
+        quiet_hours,
+        quiet_days,
     }
 }
 
@@ -318,6 +342,11 @@ pub(super) fn source_state(form: &SourceForm) -> Result<SourceState, String> {
             hint_until: instant(form.hint_until)?,
             gone_since: instant(form.gone_since)?,
             published: form.published.iter().map(|at| at.instant()).collect::<Result<_, _>>()?,
+            rhythm: schedule::Rhythm {
+                every: form.every.map(Duration::from_secs),
+                quiet_hours: form.quiet_hours,
+                quiet_days: form.quiet_days,
+            },
         },
         location: form.location.clone(),
         validators: Validators {
