@@ -193,3 +193,12 @@ pub struct Source {
     /// Further request headers; sent to the source's own origin only.
     pub headers: Vec<(String, Secret)>,
 }
+
+/// How the article of an entry's page is found, for a source whose feed holds less.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FullText {
+    /// A CSS selector of what holds the article; found by itself without one.
+    pub content_selector: Option<String>,
+    /// CSS selectors of what does not belong to it.
+    pub remove_selectors: Vec<String>,
+}
