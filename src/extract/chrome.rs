@@ -27,6 +27,7 @@ const BESIDE: &[&str] = &[
     "byline",
     "catlinks",
     "consent",
+    "copyright",
     "cookie",
     "cookies",
     "crumbs",
@@ -69,6 +70,11 @@ const BESIDE: &[&str] = &[
     "recommendations",
     "recommended",
     "related",
+    "relatedposts",
+    "relatedarticles",
+    "relatedcontent",
+    "sharebar",
+    "sharebuttons",
     "screenreader",
     "search",
     "searchbox",
@@ -109,9 +115,11 @@ const READERS: &[&str] =
 /// Words with which a class tells a state or a layout and names nothing.
 const STATES: &[&str] = &[
     "has", "no", "not", "with", "without", "is", "hide", "show", "open", "closed", "enabled", "disabled", "active",
-    "single", "page", "template", "type", "status", "format", "layout", "theme", "js", "count", "allowed", "wp",
-    "left", "right", "none",
+    "single", "page", "template", "layout", "theme", "js", "count", "allowed", "wp", "left", "right", "none",
 ];
+
+/// Most letters of a line that is no paragraph.
+const LINE: usize = 60;
 
 pub(super) fn remove(document: &Document) {
     document.select(NEVER).remove();
@@ -125,6 +133,38 @@ pub(super) fn remove(document: &Document) {
         }
     }
     labels(document);
+    for headline in document.select("h1").nodes() {
+        below_headline(headline);
+    }
+}
+
+/// Between headline and text stand short lines of the page: author, date, how long it takes to read.
+fn below_headline(headline: &NodeRef<'_>) {
+    let mut next = headline.next_element_sibling();
+    while let Some(line) = next {
+        next = line.next_element_sibling();
+        let is_line = ["div", "span", "time", "ul", "address", "small"].iter().any(|name| line.has_name(name));
+        if !is_line && !line.has_name("h2") && !line.has_name("h3") {
+            return;
+        }
+        if is_line && letters(&line) > LINE || !Selection::from(line).select("p, img, video, audio, pre").is_empty() {
+            return;
+        }
+        if is_line {
+            line.remove_from_parent();
+        }
+    }
+}
+
+/// Takes out what consists of links: menus that no element or name calls so.
+pub(super) fn remove_menus(document: &Document) {
+    for node in document.select("td, div, p, ul, ol, center, table, section").nodes() {
+        let links = Selection::from(*node).select("a").length();
+        let is_picture = !Selection::from(*node).select("img").is_empty() && letters(node) == 0;
+        if links > 1 && !is_picture && prose(node) * 5 <= letters(node) {
+            node.remove_from_parent();
+        }
+    }
 }
 
 /// How much a person reads in an element: the letters of its paragraphs, without those of links.
@@ -162,12 +202,11 @@ fn unseen(document: &Document) {
 
 fn is_beside(node: &NodeRef<'_>, all: usize) -> bool {
     let Some(name) = node.node_name() else { return false };
-    if matches!(name.as_ref(), "html" | "body" | "main" | "img" | "source" | "p" | "code" | "pre")
-        && !names(node, READERS)
-    {
+    if matches!(name.as_ref(), "html" | "body" | "main" | "h1" | "img" | "source" | "code" | "pre") {
         return false;
     }
-    if matches!(name.as_ref(), "html" | "body" | "main" | "h1") {
+    // A paragraph may be called what it speaks of; a line may not.
+    if name.as_ref() == "p" && letters(node) > LINE {
         return false;
     }
     let within = Selection::from(*node);

@@ -1,4 +1,4 @@
-//! Which element of a page holds its article: one that the page names as such, else the one that dom_smoothie finds.
+//! Which element of a page holds its article: one that the page names as such, else the one that scores best by its prose.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use dom_smoothie::{Config, Readability};
 use serde_json::Value;
 use url::Url;
 
-use crate::extract::chrome::prose;
+use crate::extract::chrome::{self, prose};
 use crate::text;
 
 /// Names that pages give to the element of their article, the surest first. One of them counts when it holds nearly all that is there.
@@ -46,8 +46,10 @@ fn letters(html: &NodeHtml) -> usize {
 }
 
 fn by_score(document: &Document, url: &Url) -> Option<NodeHtml> {
+    let document = document.clone();
+    chrome::remove_menus(&document);
     let config = Config { disable_json_ld: true, char_threshold: 250, ..Config::default() };
-    let mut readability = Readability::with_document(document.clone(), Some(url.as_str()), Some(config)).ok()?;
+    let mut readability = Readability::with_document(document, Some(url.as_str()), Some(config)).ok()?;
     Some(NodeHtml(readability.parse().ok()?.content.to_string()))
 }
 

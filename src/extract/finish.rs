@@ -22,7 +22,15 @@ const PLACEHOLDERS: &[&str] =
 const FULL: &[&str] =
     &["img", "video", "audio", "source", "picture", "br", "hr", "td", "th", "tr", "col", "wbr", "track"];
 
-pub(super) fn finish(article: &NodeHtml, base: &Url) -> String {
+/// What a page tells of an article beside it.
+pub(super) struct Frame<'a> {
+    /// Where relative links start.
+    pub(super) base: &'a Url,
+    /// The words of its headlines.
+    pub(super) headlines: Vec<Vec<String>>,
+}
+
+pub(super) fn finish(article: &NodeHtml, frame: &Frame<'_>) -> String {
     let document = Document::from(article.0.as_str());
     let Some(root) = document.body() else { return String::new() };
     spares(&document);
@@ -31,8 +39,8 @@ pub(super) fn finish(article: &NodeHtml, base: &Url) -> String {
     }
     document.select("picture source").remove();
     captions(&document);
-    headline(&root);
-    addresses(&document, base);
+    headline(&root, &frame.headlines);
+    addresses(&document, frame.base);
     for node in root.descendants() {
         node.retain_attrs(KEPT);
     }
@@ -83,8 +91,7 @@ fn is_address(text: &str) -> bool {
 
 /// The candidate of a `srcset` with the greatest width or density.
 fn largest(set: &str) -> Option<String> {
-    let candidates =
-        set.split(", ").flat_map(|part| part.split(",http").enumerate().map(|(index, part)| (index, part)));
+    let candidates = set.split(", ").flat_map(|part| part.split(",http").enumerate());
     let candidates = candidates.filter_map(|(index, part)| {
         let part = if index == 0 { part.trim().to_owned() } else { format!("http{part}") };
         let (address, size) = part.trim_end_matches(',').split_once(char::is_whitespace).unwrap_or((&part, "1x"));
@@ -109,16 +116,20 @@ fn captions(document: &Document) {
     }
 }
 
-/// Takes out the headline: the first heading where no text stands before it, and every `h1`. An entry has its title apart.
-fn headline(root: &NodeRef<'_>) {
+/// Takes out the headline: every `h1`, and a first heading that says it again. An entry has its title apart.
+fn headline(root: &NodeRef<'_>, headlines: &[Vec<String>]) {
     Selection::from(*root).select("h1").remove();
     for node in root.descendants() {
-        let is_heading = ["h2", "h3"].iter().any(|name| node.has_name(name));
-        let is_in_picture = || node.ancestors_it(None).any(|above| above.has_name("figure"));
-        if is_heading {
-            node.remove_from_parent();
+        if node.has_name("h2") || node.has_name("h3") {
+            let words = text::words(&node.text());
+            let repeats =
+                |headline: &Vec<String>| words.iter().filter(|word| headline.contains(word)).count() * 2 >= words.len();
+            if headlines.iter().any(repeats) {
+                node.remove_from_parent();
+            }
             return;
         }
+        let is_in_picture = || node.ancestors_it(None).any(|above| above.has_name("figure"));
         if node.is_nonempty_text() && !is_in_picture() {
             return;
         }
@@ -156,9 +167,13 @@ fn empty(root: &NodeRef<'_>) {
 mod tests {
     use super::*;
 
-    fn check(html: &str, expected: &str) {
+    fn finished(html: &str) -> String {
         let base = Url::parse("https://example.org/a/page.html").unwrap();
-        assert_eq!(finish(&NodeHtml(html.to_owned()), &base), expected, "{html}");
+        finish(&NodeHtml(html.to_owned()), &Frame { base: &base, headlines: vec![text::words("The bridge is open")] })
+    }
+
+    fn check(html: &str, expected: &str) {
+        assert_eq!(finished(html), expected, "{html}");
     }
 
     #[test]
@@ -172,8 +187,7 @@ mod tests {
             "<p>x<img src='data:,' srcset='small.jpg 1x, real.jpg 2x'></p>",
             "<p>x<img class=lazy src=spacer.gif><span data-spare><img src=real.jpg></span></p>",
         ] {
-            let base = Url::parse("https://example.org/a/page.html").unwrap();
-            let found = finish(&NodeHtml(html.to_owned()), &base).replace("<span>", "").replace("</span>", "");
+            let found = finished(html).replace("<span>", "").replace("</span>", "");
             assert_eq!(found, real, "{html}");
         }
         check("<p>x<img src='data:image/png;base64,AAAA'></p>", "<p>x</p>");
@@ -193,8 +207,9 @@ mod tests {
 
     #[test]
     fn the_headline_goes_and_other_headings_stay() {
-        check("<h1>T</h1><h2>S</h2><p>x</p>", "<h2>S</h2><p>x</p>".replace("<h2>S</h2>", "").as_str());
-        check("<p>x</p><h2>S</h2><p>y</p>", "<p>x</p><h2>S</h2><p>y</p>");
+        check("<h1>T</h1><h2>S</h2><p>x</p>", "<h2>S</h2><p>x</p>");
+        check("<h2>Bridge open again</h2><p>x</p>", "<p>x</p>");
+        check("<p>x</p><h2>The bridge is open</h2><p>y</p>", "<p>x</p><h2>The bridge is open</h2><p>y</p>");
     }
 
     #[test]

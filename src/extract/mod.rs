@@ -67,15 +67,18 @@ fn read(page: WebPage<'_>, wishes: &FullText) -> Result<RawHtml, NoArticle> {
     for selector in &wishes.remove_selectors {
         document.try_select(selector).into_iter().for_each(|found| found.remove());
     }
+    let mut headlines = sifted.title.as_deref().map(text::words).into_iter().collect::<Vec<_>>();
+    headlines.extend(document.select("h1").nodes().iter().map(|headline| text::words(&headline.text())));
+    let frame = finish::Frame { base, headlines };
     let html = if let Some(selector) = &wishes.content_selector {
         let chosen = find::chosen(&document, selector);
         if chosen.is_empty() {
             return Err(NoArticle::new(format!("nothing on the page matches content_selector (`{selector}`)")));
         }
-        chosen.iter().map(|root| finish::finish(root, base)).collect()
+        chosen.iter().map(|root| finish::finish(root, &frame)).collect()
     } else {
         chrome::remove(&document);
-        finish::finish(&find::article(&document, page.url), base)
+        finish::finish(&find::article(&document, page.url), &frame)
     };
     let html = match find::told(&sifted.data) {
         // A page that builds itself in the browser may tell its text to search engines all the same.

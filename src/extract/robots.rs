@@ -1,5 +1,6 @@
 //! What a site's `robots.txt` asks of us (RFC 9309): the group for our name, its longest match, and a delay between requests.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The name that groups are looked up by (RFC 9309 §2.2.1).
@@ -97,7 +98,8 @@ fn plain(text: &str) -> String {
         if is_free || (!was_encoded && byte.is_ascii()) {
             spelt.push(char::from(byte));
         } else {
-            spelt.push_str(&format!("%{byte:02X}"));
+            // Writing into memory cannot fail.
+            let _ = write!(spelt, "%{byte:02X}");
         }
         at += length;
     }

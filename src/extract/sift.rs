@@ -87,6 +87,8 @@ pub(super) struct Sifted {
     pub(super) html: String,
     /// The texts of its JSON-LD.
     pub(super) data: Vec<String>,
+    /// What `<title>` says.
+    pub(super) title: Option<String>,
     /// What `<base>` says.
     pub(super) base: Option<String>,
 }
@@ -148,6 +150,9 @@ impl<'p> Sieve<'p> {
             let (content, after) = raw(after, &name);
             if name == "script" && value("type").is_some_and(|kind| kind.contains("ld+json")) {
                 self.sifted.data.push(content.to_owned());
+            }
+            if name == "title" && self.sifted.title.is_none() {
+                self.sifted.title = Some(crate::text::visible_title(content));
             }
             return Ok(after);
         }
@@ -343,7 +348,7 @@ mod tests {
         let fooled = sift(&"<b><div></b></x>".repeat(40_000)).unwrap().html;
         assert!(fooled.len() < 40_000 * 30);
         assert!(sift(&"<br>".repeat(ELEMENTS + 1)).is_err());
-        let attributes = sift(&format!("<a href=x {}>", (0..100_000).map(|n| format!("a{n} ")).collect::<String>()));
+        let attributes = sift(&format!("<a href=x {}>", "a1 b2 c3 d=4 ".repeat(25_000)));
         assert!(attributes.unwrap().html.len() < 1_000);
     }
 

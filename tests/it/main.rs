@@ -8,6 +8,7 @@ mod laws;
 mod layers;
 mod lifetime;
 mod origin;
+mod pages;
 mod power;
 mod program;
 mod reading;
