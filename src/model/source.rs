@@ -189,6 +189,8 @@ pub struct Source {
     pub keep: Duration,
     /// Most sightings that are kept; all that are not too old without it.
     pub keep_entries: Option<usize>,
+    /// Whether, and how, the full text of entries is read from their pages.
+    pub full_text: Option<FullText>,
     pub credentials: Option<Credentials>,
     /// Further request headers; sent to the source's own origin only.
     pub headers: Vec<(String, Secret)>,
