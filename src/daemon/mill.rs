@@ -200,6 +200,7 @@ pub fn fetching(config: &Config) -> fetch::Settings {
         timeout: poll.timeout,
         body_limit: poll.body_limit,
         allow_private: poll.allow_private.clone(),
+        allow_private_links: poll.allow_private_links,
         concurrency: poll.concurrency,
         per_host: poll.per_host,
         host_delay: poll.host_delay,
