@@ -8,6 +8,7 @@ pub mod absorb;
 pub mod book;
 pub mod committer;
 pub mod one;
+pub mod pages;
 pub mod prepare;
 pub mod retention;
 pub mod topics;

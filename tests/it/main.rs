@@ -4,6 +4,7 @@
 
 mod daemon;
 mod fixtures;
+mod fulltext;
 mod laws;
 mod layers;
 mod lifetime;
