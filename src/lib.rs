@@ -5,6 +5,8 @@
 pub mod model;
 pub mod text;
 
+pub mod extract;
+
 pub mod query;
 
 pub mod config;

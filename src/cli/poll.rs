@@ -35,6 +35,7 @@ pub(super) async fn run(
     while let Some(report) = reports.recv().await {
         shown.one(&report.into())?;
     }
+    mill.settle_pages().await;
     mill.stop().await;
     Ok(shown.end())
 }

@@ -97,6 +97,8 @@ pub struct PollSettings {
     pub body_limit: u64,
     /// Networks in which sources of this file may live.
     pub allow_private: Vec<IpNet>,
+    /// Whether pages that entries name may lie in private networks: for a lab, since publishers choose these addresses.
+    pub allow_private_links: bool,
     pub hosts: BTreeMap<String, HostPace>,
     /// An address or a page that publishers can turn to.
     pub contact: Option<String>,

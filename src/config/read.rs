@@ -14,8 +14,9 @@ use crate::config::check::{self, Declared};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
 use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
+use crate::extract;
 use crate::model::feed::Media;
-use crate::model::source::{Credentials, Grounds, Secret, Source, SourceKey, TopicKey};
+use crate::model::source::{Credentials, FullText, Grounds, Secret, Source, SourceKey, TopicKey};
 use crate::query;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -206,6 +207,7 @@ fn poll(mut table: Reader<'_>, problems: &mut Problems<'_>) -> (PollSettings, In
             .into_iter()
             .filter_map(|it| network(it, problems))
             .collect(),
+        allow_private_links: table.boolean("allow_private_links", problems).unwrap_or(false),
         contact: table.text("contact", problems).map(|it| it.value),
         hosts: hosts(table.table("hosts", "[poll.hosts]", problems), pace, problems),
     };
@@ -297,6 +299,7 @@ fn source(
     let max = table.duration("max_interval", Duration::from_secs(1)..=YEAR, problems);
     let keep = table.duration("keep", KEEP, problems).map_or(intervals.keep, |keep| keep.value);
     let keep_entries = table.number("keep_entries", 1..=10_000_000, problems).map(whole);
+    let full_text = full_text(&mut table, problems);
     let username = table.text("username", problems);
     let password = table.take("password").and_then(|value| secret("password", value, around, problems));
     let headers = headers(&key, &mut table, around, problems);
@@ -334,10 +337,30 @@ fn source(
         max_interval,
         keep,
         keep_entries,
+        full_text,
         credentials: given.or(userinfo),
         headers,
     };
     Some(Declared { source, key_at: span, url_at: address.span, topics, was, min_at })
+}
+
+/// Selectors are checked also where they are not used, so that switching `full_text` on brings no surprise.
+fn full_text(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<FullText> {
+    let is_wanted = table.boolean("full_text", problems).unwrap_or(false);
+    let content = table.text("content_selector", problems);
+    let remove = table.texts("remove_selectors", problems);
+    for At { span, value } in content.iter().chain(&remove) {
+        if !extract::is_selector(value) {
+            let help = "write \"article .body\" or \"#story\"".to_owned();
+            problems.add(span, format!("`{value}` is no CSS selector"), Some(help));
+        } else if !is_wanted {
+            problems.warn(span, "nothing uses this selector without `full_text = true`");
+        }
+    }
+    is_wanted.then(|| FullText {
+        content_selector: content.map(|it| it.value),
+        remove_selectors: remove.into_iter().map(|it| it.value).collect(),
+    })
 }
 
 fn topic_key(text: At<String>, problems: &mut Problems<'_>) -> Option<At<TopicKey>> {

@@ -64,6 +64,7 @@ const EVERY_KEY: &str = r#"
         timeout = "30s"
         body_limit = "5MB"
         allow_private = ["192.168.1.0/24", "10.0.0.7"]
+        allow_private_links = true
         contact = "me@example.org"
         [poll.hosts."Slow.example"]
         host_delay = "10s"
@@ -80,6 +81,9 @@ const EVERY_KEY: &str = r#"
         was = ["eins"]
         keep = "90d"
         keep_entries = 500
+        full_text = true
+        content_selector = "article .body"
+        remove_selectors = [".related", "aside"]
         min_interval = "1h"
         max_interval = "3h"
         merge = { same_url = false }
@@ -114,6 +118,11 @@ fn every_key_is_understood() {
     assert_eq!((one.keep, one.keep_entries), (days(90), Some(500)));
     assert_eq!((config.sources[1].keep, config.sources[1].keep_entries), (days(3 * 365), None));
     assert_eq!((config.store.keep, read("").store.keep), (days(3 * 365), days(2 * 365)));
+    let full_text = one.full_text.as_ref().unwrap();
+    assert_eq!(full_text.content_selector.as_deref(), Some("article .body"));
+    assert_eq!(full_text.remove_selectors, [".related", "aside"]);
+    assert!(config.sources[1].full_text.is_none());
+    assert!(config.poll.allow_private_links && !read("").poll.allow_private_links);
     assert_eq!(one.was, [SourceKey::new("eins").unwrap()]);
     assert_eq!(config.sources[1].location, Location::File("/home/news.xml".into()));
     let server = &config.server;
@@ -181,6 +190,25 @@ fn wrong_values_say_what_is_right() {
             "line 2, column 9: the query in `match` cannot be read: character 3: `newer:` cannot decide who belongs to a topic (use the topic's max_age)",
         ],
     );
+}
+
+#[test]
+fn selectors_are_checked_where_they_stand() {
+    check(
+        &format!(
+            "[sources.a]\n{URL}\nfull_text = true\ncontent_selector = \"div[\"\nremove_selectors = [\".x\", \"p >\"]"
+        ),
+        &[
+            "line 4, column 20: `div[` is no CSS selector (write \"article .body\" or \"#story\")",
+            "line 5, column 27: `p >` is no CSS selector (write \"article .body\" or \"#story\")",
+        ],
+    );
+    check(
+        &format!("[sources.a]\n{URL}\nfull_text = \"yes\""),
+        &["line 3, column 13: `full_text` must be true or false, not a string"],
+    );
+    let told = read(&format!("[sources.a]\n{URL}\ncontent_selector = \"p\"")).warnings;
+    assert_eq!(told[0].to_string(), "line 3, column 20: nothing uses this selector without `full_text = true`");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::model::source::SourceKey;
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
 use crate::poll::one::{Learning, Polling, ROOM};
+use crate::poll::pages::{self, Pages};
 use crate::poll::{self, Drive, Report, Wish};
 use crate::published::Published;
 use crate::published::counters::Counters;
@@ -33,6 +34,8 @@ use crate::store::open;
 
 /// Store jobs of readers at once. More would only wait for the same disk.
 const READERS: usize = 4;
+/// Pages of entries that are taken apart at once: nobody waits for them.
+const PAGES: usize = 1;
 /// How long the end may take. A poll that is being committed is far quicker.
 const LAST_COMMITS: Duration = Duration::from_secs(4);
 
@@ -79,12 +82,14 @@ impl Mill {
         let changed = changed(&marks, &revisions, followed.clone());
         let committer = start_committer(&store, &catalogue, Arc::clone(&changed))?;
         let handle = Handle::new(Arc::clone(&store), READERS);
+        let (pages, queue) = Pages::new();
         let polling = Arc::new(Polling {
             book,
             fetcher: RwLock::new(Arc::new(fetcher)),
             workers: Handle::new(Arc::new(()), std::thread::available_parallelism().map_or(2, usize::from)),
             room: Semaphore::new(ROOM),
             committer,
+            pages,
             catalogue: catalogues,
             counters: Arc::new(Counters::default()),
             // A title or a site that became known changes every document that names its source.
@@ -100,7 +105,9 @@ impl Mill {
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
         let polls = poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone());
-        tasks.spawn(on_own_thread("poller", polls)?);
+        let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
+        let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
+        tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
         tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,
@@ -146,6 +153,11 @@ impl Mill {
         // A poller that has stopped drops the wish, and the reports end at once.
         let _ = self.wishes.send(Wish { sources, force, reports }).await;
         received
+    }
+
+    /// Waits until the pages of new entries are read: for commands that end afterwards.
+    pub async fn settle_pages(&self) {
+        self.polling.pages.settle().await;
     }
 
     /// Waits until everything that was committed is published.
@@ -200,6 +212,7 @@ pub fn fetching(config: &Config) -> fetch::Settings {
         timeout: poll.timeout,
         body_limit: poll.body_limit,
         allow_private: poll.allow_private.clone(),
+        allow_private_links: poll.allow_private_links,
         concurrency: poll.concurrency,
         per_host: poll.per_host,
         host_delay: poll.host_delay,
@@ -207,6 +220,13 @@ pub fn fetching(config: &Config) -> fetch::Settings {
         // As many as may be at work: polls of one host are minutes apart, and what is not used is closed after seconds.
         idle_per_host: poll.per_host,
     }
+}
+
+/// Runs a loop with another one as a task beside it.
+async fn beside(first: impl Future<Output = ()>, second: impl Future<Output = ()> + Send + 'static) {
+    let second = tokio::spawn(second);
+    first.await;
+    let _ = second.await;
 }
 
 /// Runs a loop on a thread of its own, with a runtime of its own: polling is one long conversation between many sockets and one

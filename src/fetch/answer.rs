@@ -75,6 +75,8 @@ pub enum FailureKind {
     Decoding,
     Truncated,
     Redirect,
+    /// By `robots.txt`.
+    Forbidden,
     Status(u16),
     BotCheck,
     File,

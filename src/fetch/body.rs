@@ -24,6 +24,19 @@ pub(super) async fn read(mut response: Response, limit: u64) -> Result<Vec<u8>, 
     Ok(body)
 }
 
+/// The beginning of a body; `None` when it is cut off or comes too slowly.
+pub(super) async fn beginning(mut response: Response, limit: u64) -> Option<Vec<u8>> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
+        if body.len() >= limit {
+            break;
+        }
+    }
+    Some(body)
+}
+
 fn too_large(limit: u64) -> FetchFailure {
     let what = format!("the document is larger than body_limit ({} MB)", limit / 1_000_000);
     failure(FailureKind::TooLarge, what)

@@ -25,17 +25,27 @@ const HOSTS: usize = 10_000;
 /// Lookups under way at once: each blocks a thread.
 const LOOKUPS: usize = 16;
 
-/// Where one source's requests may go: public addresses, and one entry of `allow_private` if that is where it lives.
+/// Where requests may go: public addresses, and for a source one entry of `allow_private` if that is where it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Admission {
     private: Option<IpNet>,
+    /// Everywhere: for pages, where the file says so.
+    is_open: bool,
 }
 
 impl Admission {
-    pub(super) const PUBLIC: Self = Self { private: None };
+    pub(super) const PUBLIC: Self = Self { private: None, is_open: false };
+    const OPEN: Self = Self { private: None, is_open: true };
+
+    /// For pages that publishers name. What `allow_private` admits, it admits for addresses that were typed in.
+    pub(super) fn of_links(settings: &Settings) -> Self {
+        if settings.allow_private_links { Self::OPEN } else { Self::PUBLIC }
+    }
 
     fn admits(self, address: IpAddr) -> bool {
-        network::is_public(address) || self.private.is_some_and(|network| network.contains(&address.to_canonical()))
+        self.is_open
+            || network::is_public(address)
+            || self.private.is_some_and(|network| network.contains(&address.to_canonical()))
     }
 
     /// Checks an address whose host is a literal; names are checked by the resolver.
@@ -67,6 +77,8 @@ fn refused(address: IpAddr) -> FetchFailure {
 pub(super) struct Clients {
     public: Client,
     private: Vec<(IpNet, Client)>,
+    /// There only where pages may lie anywhere.
+    open: Option<Client>,
     lookup: Arc<Lookup>,
 }
 
@@ -77,13 +89,18 @@ impl Clients {
         let lookup = Arc::new(Lookup::new());
         let public = client(settings, &lookup, Admission::PUBLIC)?;
         let private = settings.allow_private.iter().map(|network| {
-            let admission = Admission { private: Some(*network) };
+            let admission = Admission { private: Some(*network), ..Admission::PUBLIC };
             Ok((*network, client(settings, &lookup, admission)?))
         });
-        Ok(Self { public, private: private.collect::<Result<_, reqwest::Error>>()?, lookup })
+        let private = private.collect::<Result<_, reqwest::Error>>()?;
+        let open = settings.allow_private_links.then(|| client(settings, &lookup, Admission::OPEN)).transpose()?;
+        Ok(Self { public, private, open, lookup })
     }
 
     pub(super) fn client(&self, admission: Admission) -> &Client {
+        if let Some(open) = self.open.as_ref().filter(|_| admission.is_open) {
+            return open;
+        }
         let own = self.private.iter().find(|(network, _)| Some(*network) == admission.private);
         own.map_or(&self.public, |(_, client)| client)
     }
@@ -102,7 +119,7 @@ impl Clients {
         let own = private
             .into_iter()
             .find(|network| addresses.iter().any(|address| network.contains(&address.to_canonical())));
-        Ok(Admission { private: own })
+        Ok(Admission { private: own, ..Admission::PUBLIC })
     }
 }
 

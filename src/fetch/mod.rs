@@ -8,7 +8,9 @@ mod body;
 mod guard;
 mod headers;
 mod pacing;
+pub mod page;
 mod request;
+mod robots;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use url::Url;
 use crate::fetch::answer::{FailureKind, FetchFailure, Fetched};
 use crate::fetch::guard::{Admission, Clients};
 pub use crate::fetch::pacing::Place;
+use crate::fetch::page::FetchedPage;
 
 use crate::fetch::pacing::Pacer;
 use crate::model::source::{Credentials, Location, Secret, Validators};
@@ -37,6 +40,8 @@ pub struct Settings {
     pub body_limit: u64,
     /// Networks in which a source whose address was typed in may live.
     pub allow_private: Vec<IpNet>,
+    /// Whether pages that publishers name may lie in private networks.
+    pub allow_private_links: bool,
     pub concurrency: usize,
     pub per_host: usize,
     pub host_delay: Duration,
@@ -72,6 +77,7 @@ pub struct Fetcher {
     settings: Settings,
     clients: Clients,
     pacer: Pacer,
+    robots: robots::Memory,
 }
 
 impl Fetcher {
@@ -80,7 +86,7 @@ impl Fetcher {
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
         let clients = Clients::new(&settings)?;
         let pacer = Pacer::new(settings.concurrency, settings.per_host, settings.host_delay, settings.hosts.clone());
-        Ok(Self { settings, clients, pacer })
+        Ok(Self { settings, clients, pacer, robots: robots::Memory::default() })
     }
 
     /// Fetches once, following redirects. Never takes longer than the timeout, waiting for its turn aside. With what came over the
@@ -90,6 +96,12 @@ impl Fetcher {
             Location::File(path) => (body::file(path, request.validators, self.settings.body_limit).await, None),
             Location::Http(url) => request::follow(self, request, url).await,
         }
+    }
+
+    /// Fetches the page of an entry, as far as its site's `robots.txt` allows. Never takes longer than the timeout, waiting for its
+    /// turn and for the rules of the site aside.
+    pub async fn page(&self, url: &Url) -> Result<(FetchedPage, Place), FetchFailure> {
+        page::fetch(self, url).await
     }
 
     /// Which networks a source may reach, from the address that was typed in.

@@ -58,11 +58,12 @@ impl Pacer {
         }
     }
 
-    /// Waits for a turn at a host. While it waits for the host it keeps nobody else from theirs.
-    pub(super) async fn turn(&self, host: &str) -> Turn {
+    /// Waits for a turn at a host; after it, the host is left alone for its delay, and for `least` if that is longer. While it waits
+    /// for the host it keeps nobody else from theirs.
+    pub(super) async fn turn(&self, host: &str, least: Duration) -> Turn {
         let host = self.host(host);
         let slot = Arc::clone(&host.slots).acquire_owned().await.expect("the semaphore is never closed");
-        if let Some(begin) = host.begin() {
+        if let Some(begin) = host.begin(least) {
             time::sleep_until(begin).await;
         }
         let all = Arc::clone(&self.all).acquire_owned().await.expect("the semaphore is never closed");
@@ -87,11 +88,11 @@ impl Pacer {
 
 impl Host {
     /// Books the next beginning; `None` when that is now.
-    fn begin(&self) -> Option<Instant> {
+    fn begin(&self, least: Duration) -> Option<Instant> {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = (*next).max(now);
-        *next = begin + self.delay;
+        *next = begin + self.delay.max(least);
         (begin > now).then_some(begin)
     }
 
@@ -113,31 +114,44 @@ mod tests {
         let start = Instant::now();
         let mut times = Vec::new();
         for host in ["one", "one", "two", "quick", "quick", "one"] {
-            drop(pacer.turn(host).await);
+            drop(pacer.turn(host, Duration::ZERO).await);
             times.push(start.elapsed().as_secs());
         }
         assert_eq!(times, [0, 10, 10, 10, 10, 20]);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_site_that_asks_for_a_longer_delay_gets_it() {
+        let pacer = Pacer::new(64, 2, Duration::from_secs(1), BTreeMap::new());
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for least in [30, 0, 0, 0] {
+            drop(pacer.turn("one", Duration::from_secs(least)).await);
+            times.push(start.elapsed().as_secs());
+        }
+        assert_eq!(times, [0, 30, 31, 32]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_host_has_so_many_slots_and_no_more() {
         let pacer = Pacer::new(64, 2, Duration::ZERO, BTreeMap::new());
-        let held = [pacer.turn("one").await, pacer.turn("one").await];
-        assert!(time::timeout(Duration::from_secs(5), pacer.turn("one")).await.is_err());
+        let turn = || pacer.turn("one", Duration::ZERO);
+        let held = [turn().await, turn().await];
+        assert!(time::timeout(Duration::from_secs(5), turn()).await.is_err());
         drop(held);
-        assert!(time::timeout(Duration::from_secs(5), pacer.turn("one")).await.is_ok());
+        assert!(time::timeout(Duration::from_secs(5), turn()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_for_a_host_takes_no_slot_from_others() {
         let pacer = Arc::new(Pacer::new(1, 1, Duration::from_secs(3600), BTreeMap::new()));
-        drop(pacer.turn("slow").await);
+        drop(pacer.turn("slow", Duration::ZERO).await);
         let waiting = tokio::spawn({
             let pacer = Arc::clone(&pacer);
-            async move { drop(pacer.turn("slow").await) }
+            async move { drop(pacer.turn("slow", Duration::ZERO).await) }
         });
         tokio::task::yield_now().await;
-        assert!(time::timeout(Duration::from_secs(1), pacer.turn("other")).await.is_ok());
+        assert!(time::timeout(Duration::from_secs(1), pacer.turn("other", Duration::ZERO)).await.is_ok());
         waiting.abort();
     }
 
@@ -145,7 +159,7 @@ mod tests {
     async fn hosts_at_rest_are_forgotten() {
         let pacer = Pacer::new(64, 1, Duration::ZERO, BTreeMap::new());
         for number in 0..HOSTS * 3 {
-            drop(pacer.turn(&number.to_string()).await);
+            drop(pacer.turn(&number.to_string(), Duration::ZERO).await);
         }
         assert!(pacer.hosts.lock().unwrap().len() <= HOSTS);
     }

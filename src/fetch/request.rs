@@ -36,7 +36,7 @@ pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url)
         if let Err(failure) = admission.check(&way.url) {
             return (Fetched::Failed(failure), None);
         }
-        let turn = fetcher.pacer.turn(way.url.host_str().unwrap_or_default()).await;
+        let turn = fetcher.pacer.turn(way.url.host_str().unwrap_or_default(), Duration::ZERO).await;
         let started = Instant::now();
         let outcome = {
             // Kilobytes, which stay where they are.
@@ -61,21 +61,21 @@ pub(super) async fn follow(fetcher: &Fetcher, request: Request<'_>, typed: &Url)
 }
 
 /// How far a fetch has come.
-struct Way {
-    url: Url,
+pub(super) struct Way {
+    pub(super) url: Url,
     visited: Vec<Url>,
     /// As long as every redirect was permanent, the last one tells the new address.
     moved: Option<Url>,
     is_permanent: bool,
-    left: Duration,
+    pub(super) left: Duration,
 }
 
 impl Way {
-    fn begin(url: Url, left: Duration) -> Self {
+    pub(super) fn begin(url: Url, left: Duration) -> Self {
         Self { url, visited: Vec::new(), moved: None, is_permanent: true, left }
     }
 
-    fn follow(&mut self, target: Url, status: StatusCode) -> Result<(), FetchFailure> {
+    pub(super) fn follow(&mut self, target: Url, status: StatusCode) -> Result<(), FetchFailure> {
         self.visited.push(std::mem::replace(&mut self.url, target));
         if self.visited.contains(&self.url) {
             return Err(failure(FailureKind::Redirect, "the redirects lead in a circle"));
@@ -159,7 +159,7 @@ fn is_same_origin(typed: &Url, url: &Url) -> bool {
     typed.origin() == url.origin() || (is_upgrade && typed.port().is_none() && url.port().is_none())
 }
 
-fn target(response: &Response, url: &Url) -> Result<Url, FetchFailure> {
+pub(super) fn target(response: &Response, url: &Url) -> Result<Url, FetchFailure> {
     let status = response.status().as_u16();
     let Some(location) = response.headers().get(LOCATION) else {
         return Err(failure(FailureKind::Redirect, format!("a redirect ({status}) without a target")));
@@ -237,7 +237,7 @@ fn meaning(status: StatusCode) -> String {
     }
 }
 
-fn unsent(error: &reqwest::Error) -> FetchFailure {
+pub(super) fn unsent(error: &reqwest::Error) -> FetchFailure {
     if let Some(refusal) = guard::refusal(error) {
         return refusal;
     }

@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
 use url::Url;
 
-use crate::fetch::answer::{FailureKind, Fetched};
+use crate::fetch::answer::{FailureKind, FetchFailure, Fetched};
+use crate::fetch::page::FetchedPage;
 use crate::fetch::{Fetcher, Request, Settings};
 use crate::model::source::{Credentials, Location, Secret, Validators};
 
@@ -21,6 +22,7 @@ fn settings(allowed: &[&str]) -> Settings {
         timeout: Duration::from_secs(5),
         body_limit: 1_000_000,
         allow_private: allowed.iter().map(|network| network.parse().unwrap()).collect(),
+        allow_private_links: false,
         concurrency: 16,
         per_host: 16,
         host_delay: Duration::ZERO,
@@ -299,4 +301,81 @@ async fn a_file_is_read_and_unchanged_it_is_not_read_again() {
     assert!(matches!(fetcher().fetch(request.lent()).await.0, Fetched::Fresh(_)));
     std::fs::remove_file(&path).unwrap();
     assert_eq!(kind(&fetcher().fetch(request.lent()).await.0), FailureKind::File);
+}
+
+/// Fetches a page with private networks open to links or not.
+async fn page(url: &str, is_open: bool) -> Result<FetchedPage, FetchFailure> {
+    let settings = Settings { allow_private_links: is_open, ..settings(&["127.0.0.0/8"]) };
+    Fetcher::new(settings).unwrap().page(&Url::parse(url).unwrap()).await.map(|(page, _)| page)
+}
+
+#[tokio::test]
+async fn pages_lie_in_private_networks_only_where_links_may() {
+    let html = |path: &str| match path {
+        "/robots.txt" => answer("404 Not Found", "", ""),
+        _ => answer("200 OK", "content-type: text/html; charset=utf-8\r\n", "<p>"),
+    };
+    let (address, mut asked) = origin("127.0.0.1", html).await;
+    for url in [format!("http://{address}/a"), format!("http://localhost:{}/a", address.port())] {
+        assert_eq!(page(&url, false).await.unwrap_err().kind, FailureKind::Refused, "{url}");
+        assert_eq!(page(&url, true).await.unwrap().body, b"<p>", "{url}");
+    }
+    assert!(asked.recv().await.unwrap().starts_with("get /robots.txt"));
+    let head = asked.recv().await.unwrap();
+    assert!(head.contains("accept: text/html, application/xhtml+xml\r\n") && head.contains("feedmill/test"), "{head}");
+    for url in ["file:///etc/passwd", "data:text/html,x", "ftp://example.org/"] {
+        assert_eq!(page(url, true).await.unwrap_err().kind, FailureKind::Refused, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn rules_of_sites_are_obeyed_at_every_hop_and_asked_for_once() {
+    let (closed, _asked) = origin("127.0.0.1", |path| match path {
+        "/robots.txt" => answer("503 Service Unavailable", "", ""),
+        _ => answer("200 OK", "content-type: text/html\r\n", "<p>"),
+    })
+    .await;
+    let (address, mut asked) = origin("127.0.0.1", move |path| match path {
+        "/robots.txt" => answer("301 Moved Permanently", "location: /rules\r\n", ""),
+        "/rules" => answer("200 OK", "", "User-agent: *\nDisallow: /private\n"),
+        "/inward" => answer("302 Found", "location: /private/a\r\n", ""),
+        "/away" => answer("302 Found", &format!("location: http://{closed}/\r\n"), ""),
+        _ => answer("200 OK", "content-type: text/html\r\n", "<p>"),
+    })
+    .await;
+    let settings = Settings { allow_private_links: true, ..settings(&[]) };
+    let fetcher = Fetcher::new(settings).unwrap();
+    let check = async |path: &str, expected: Option<FailureKind>| {
+        let found = fetcher.page(&Url::parse(&format!("http://{address}{path}")).unwrap()).await;
+        assert_eq!(found.err().map(|failure| failure.kind), expected, "{path}");
+    };
+    check("/private/a", Some(FailureKind::Forbidden)).await;
+    check("/open", None).await;
+    check("/inward", Some(FailureKind::Forbidden)).await;
+    check("/away", Some(FailureKind::Forbidden)).await;
+    let mut paths = Vec::new();
+    while let Ok(head) = asked.try_recv() {
+        paths.push(head.split(' ').nth(1).unwrap().to_owned());
+    }
+    assert_eq!(paths, ["/robots.txt", "/rules", "/open", "/inward", "/away"]);
+}
+
+#[tokio::test]
+async fn only_web_pages_are_taken() {
+    let (address, _asked) = origin("127.0.0.1", |path| match path {
+        "/robots.txt" => answer("403 Forbidden", "", ""),
+        "/picture" => answer("200 OK", "content-type: image/png\r\n", "x"),
+        "/bare" => answer("200 OK", "", "<p>"),
+        "/large" => answer("200 OK", "content-type: text/html\r\n", &"x".repeat(1_000_001)),
+        "/xhtml" => answer("200 OK", "content-type: Application/XHTML+xml;charset=utf-8\r\n", "<p>"),
+        _ => answer("404 Not Found", "content-type: text/html\r\n", "<p>"),
+    })
+    .await;
+    let kind =
+        async |path: &str| page(&format!("http://{address}{path}"), true).await.err().map(|failure| failure.kind);
+    assert_eq!(kind("/picture").await, Some(FailureKind::Other));
+    assert_eq!(kind("/bare").await, Some(FailureKind::Other));
+    assert_eq!(kind("/large").await, Some(FailureKind::TooLarge));
+    assert_eq!(kind("/missing").await, Some(FailureKind::Status(404)));
+    assert_eq!(kind("/xhtml").await, None);
 }

@@ -29,6 +29,8 @@ pub struct StandingSource {
     pub site: Option<Url>,
     pub priority: i32,
     pub grounds: Grounds,
+    /// Whether the texts of its entries' pages are shown.
+    pub shows_pages: bool,
 }
 
 /// The sighting whose title, text and link are shown: of the highest priority, then one whose link lives on its source's own
@@ -73,6 +75,8 @@ pub fn present(entry: &Entry, standing: &Standing) -> Option<Presented> {
         enclosures: shown.enclosures.clone(),
         language: shown.language.clone(),
         text: shown.text,
+        // Known to the store alone.
+        page: None,
         sightings: sightings.iter().map(|sighting| provenance(sighting, &standing.sources[&sighting.source])).collect(),
     })
 }

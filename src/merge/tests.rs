@@ -383,6 +383,7 @@ fn shown(sightings: &[(&str, i32, &str, Option<&str>)]) -> String {
                 site: Url::parse(&format!("https://{source}.example/")).ok(),
                 priority: *priority,
                 grounds: Grounds::default(),
+                shows_pages: false,
             },
         );
     }

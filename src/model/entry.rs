@@ -60,6 +60,13 @@ impl TextName {
         name[8..].copy_from_slice(&digest.0);
         Self(name)
     }
+
+    /// The sighting that it names a text of.
+    pub fn sighting(self) -> Seq {
+        let mut number = [0; 8];
+        number.copy_from_slice(&self.0[..8]);
+        Seq(u64::from_be_bytes(number))
+    }
 }
 
 /// Equal raw fragments under one own key have equal digests.

@@ -42,6 +42,8 @@ pub struct Presented {
     pub language: Option<String>,
     /// Names the raw fragments of the shown sighting; `None` when its publisher sent none.
     pub text: Option<TextName>,
+    /// Names what the entry's page gave, which is shown in place of its content; `None` where there is nothing better than that.
+    pub page: Option<TextName>,
     /// The shown one first, the others by key. Never empty.
     pub sightings: Vec<Provenance>,
 }

@@ -189,7 +189,18 @@ pub struct Source {
     pub keep: Duration,
     /// Most sightings that are kept; all that are not too old without it.
     pub keep_entries: Option<usize>,
+    /// Whether, and how, the full text of entries is read from their pages.
+    pub full_text: Option<FullText>,
     pub credentials: Option<Credentials>,
     /// Further request headers; sent to the source's own origin only.
     pub headers: Vec<(String, Secret)>,
+}
+
+/// How the article of an entry's page is found, for a source whose feed holds less.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FullText {
+    /// A CSS selector of what holds the article; found by itself without one.
+    pub content_selector: Option<String>,
+    /// CSS selectors of what does not belong to it.
+    pub remove_selectors: Vec<String>,
 }

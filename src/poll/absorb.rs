@@ -10,6 +10,7 @@ use crate::model::Timestamp;
 use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
+use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
 use crate::poll::retention;
 use crate::poll::topics::Topics;
@@ -30,6 +31,8 @@ pub struct Absorbed {
     pub updated: usize,
     /// Feeds whose documents differ now.
     pub feeds: HashSet<FeedId>,
+    /// Whose full text is wanted, in the order of joining.
+    pub pages: Vec<Wanted>,
     pub state: SourceState,
 }
 
@@ -41,7 +44,7 @@ pub fn absorb(
     prepared: Prepared,
     counters: &mut Counters,
 ) -> Result<Absorbed, StoreError> {
-    let Prepared { arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
+    let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
     let known = gather(store, &seen)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
@@ -55,11 +58,15 @@ pub fn absorb(
     let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
 
     let mut absorbed = Absorbed::default();
+    let wants_pages = catalogue.source(&key).is_some_and(|source| source.full_text.is_some());
     let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
     let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
     let mut commit = Commit::default();
     for (change, one) in changes {
         count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
+        if wants_pages {
+            absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
+        }
         let index = change.sighting;
         let mut write = write(change, &one, &mut texts);
         if let Some(placements) = latest.get(&write.entry.seq) {

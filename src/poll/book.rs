@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::Timestamp;
 use crate::model::source::{Location, Scope, Source, SourceKey, Validators};
 use crate::poll::named;
+use crate::poll::pages::PageOutcome;
 use crate::poll::retention::Uncounted;
 use crate::published::status::{Health, SourceStatus};
 use crate::schedule::{self, Due, Policy};
@@ -23,6 +24,27 @@ struct Slot {
     /// The state differs from what the store holds.
     is_dirty: bool,
     in_flight: bool,
+    pages: PageTally,
+}
+
+/// How the pages of a source's entries fared since the start.
+#[derive(Debug, Clone, Default)]
+struct PageTally {
+    shown: u64,
+    kept: u64,
+    failed: u64,
+    last_failure: String,
+}
+
+impl PageTally {
+    /// For people; `None` while every page was read.
+    fn note(&self) -> Option<String> {
+        let Self { shown, kept, failed, last_failure } = self;
+        let read = shown + kept;
+        (*failed > 0).then(|| {
+            format!("{failed} pages of entries could not be read, {read} could; the last time: {last_failure}")
+        })
+    }
 }
 
 /// What a poll starts from.
@@ -73,6 +95,7 @@ impl Book {
                     last_document: Arc::new(store.last_document(scope)?),
                     is_dirty: false,
                     in_flight: false,
+                    pages: PageTally::default(),
                 },
             };
             at_address(Arc::make_mut(&mut slot.state), &source.location);
@@ -142,6 +165,20 @@ impl Book {
     pub fn release(&self, key: &SourceKey) {
         if let Some(slot) = self.lock().get_mut(key) {
             slot.in_flight = false;
+        }
+    }
+
+    /// Counts a page of one of the source's entries. It is no matter of the source's own health.
+    pub fn page_ended(&self, key: &SourceKey, outcome: &PageOutcome) {
+        let mut slots = self.lock();
+        let Some(slot) = slots.get_mut(key) else { return };
+        match outcome {
+            PageOutcome::Shown => slot.pages.shown += 1,
+            PageOutcome::Kept => slot.pages.kept += 1,
+            PageOutcome::Failed(what) => {
+                slot.pages.failed += 1;
+                slot.pages.last_failure.clone_from(what);
+            }
         }
     }
 
@@ -263,6 +300,13 @@ fn status(source: &Source, slot: &Slot, catalogue: &Catalogue, now: Timestamp) -
         },
         failures: facts.failures,
         entries: slot.state.entries,
-        notes: slot.state.named.iter().map(note).chain(slot.state.notes.iter().cloned()).collect(),
+        notes: slot
+            .state
+            .named
+            .iter()
+            .map(note)
+            .chain(slot.state.notes.iter().cloned())
+            .chain(slot.pages.note())
+            .collect(),
     }
 }

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey};
 use crate::poll::absorb::{self, Absorbed};
+use crate::poll::pages::PageWrite;
 use crate::poll::prepare::Prepared;
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
@@ -37,6 +38,8 @@ const WAITING: usize = 64;
 /// What the committer is asked to do.
 enum Order {
     Absorb(Box<Prepared>, oneshot::Sender<Result<Absorbed, Arc<StoreError>>>),
+    /// The text of an entry's page.
+    Page(Box<PageWrite>, oneshot::Sender<Result<(), Arc<StoreError>>>),
     /// Facts that need not be durable at once; they travel with the next sync.
     Remember(Vec<(Scope, Arc<SourceState>)>),
     Follow(Arc<Catalogue>, oneshot::Sender<Result<(), Arc<StoreError>>>),
@@ -88,6 +91,13 @@ impl Committer {
     pub async fn absorb(&self, prepared: Prepared) -> Result<Absorbed, Arc<StoreError>> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Absorb(Box::new(prepared), answer)).await;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Stores the text of a page, if its sighting is still there; durable when it returns `Ok`.
+    pub async fn put_page(&self, page: PageWrite) -> Result<(), Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Page(Box::new(page), answer)).await;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -204,6 +214,10 @@ impl Work {
                     }
                     done.push(acknowledge(answer, result));
                 }
+                Order::Page(page, answer) => {
+                    let result = self.put_page(*page).map(|changed| feeds.extend(changed));
+                    done.push(acknowledge(answer, result));
+                }
                 Order::Remember(sources) => {
                     facts.extend(sources.iter().cloned());
                     if let Err(error) = self.store.commit(&Commit { sources, ..Commit::default() }) {
@@ -226,14 +240,27 @@ impl Work {
             self.unwritten.extend(facts);
         }
         let synced = synced.map_err(Arc::new);
-        for tell in done {
-            tell(&synced);
-        }
+        // First the marks: whoever is told may wait for what is marked.
         if everything {
             (self.changed)(None);
         } else if !feeds.is_empty() && synced.is_ok() {
             (self.changed)(Some(&feeds));
         }
+        for tell in done {
+            tell(&synced);
+        }
+    }
+
+    /// Gives the feeds that differ then. A sighting may have been removed while its page was read.
+    fn put_page(&self, write: PageWrite) -> Result<HashSet<FeedId>, StoreError> {
+        let PageWrite { scope, entry, sighting, page } = write;
+        let entry = self
+            .store
+            .entry(entry)?
+            .filter(|entry| entry.sightings.iter().any(|known| known.seq == sighting && known.source == scope));
+        let Some(entry) = entry else { return Ok(HashSet::new()) };
+        self.store.put_page(sighting, page)?;
+        Ok(entry.placements.into_iter().map(|placement| placement.feed).collect())
     }
 
     /// One step of what waits for quiet moments; nobody gains by taking turns.

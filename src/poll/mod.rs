@@ -9,6 +9,7 @@ pub mod book;
 pub mod committer;
 mod named;
 pub mod one;
+pub mod pages;
 pub mod prepare;
 pub mod retention;
 pub mod topics;

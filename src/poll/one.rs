@@ -15,6 +15,7 @@ use crate::parse::NotAFeed;
 use crate::poll::book::{Book, Checkout};
 use crate::poll::committer::Committer;
 use crate::poll::named;
+use crate::poll::pages::Pages;
 use crate::poll::prepare::{self, Fresh, Prepared};
 use crate::published::counters::Counters;
 use crate::schedule::Due;
@@ -63,6 +64,8 @@ pub struct Polling {
     /// For documents that are read or wait to be stored. Each takes several times its size then.
     pub room: Semaphore,
     pub committer: Committer,
+    /// Pages of entries that are to be read when everything else is done.
+    pub pages: Pages,
     pub catalogue: watch::Sender<Arc<Catalogue>>,
     pub counters: Arc<Counters>,
     /// Called when what documents say of their sources changed the catalogue.
@@ -231,6 +234,10 @@ impl Polling {
             Ok(absorbed) => {
                 let (new, joined, updated) = (absorbed.new, absorbed.joined, absorbed.updated);
                 self.counters.absorbed(new, joined, updated);
+                let refused = self.pages.want(absorbed.pages, before.facts.last_success.is_none());
+                if refused > 0 {
+                    tracing::debug!(source = %key, refused, "so many pages of new entries are not read");
+                }
                 self.book.check_in(key, absorbed.state, Some(hashes), true);
                 Outcome::Absorbed { new, joined, updated }
             }

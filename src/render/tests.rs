@@ -61,6 +61,7 @@ fn entry(id: u8, title: Option<&str>, html: &str) -> Sample {
         }],
         language: Some("en".to_owned()),
         text: None,
+        page: None,
         sightings: vec![provenance("one", Ground::First)],
     };
     (presented, Texts { summary: None, content: Some(RawHtml(html.to_owned())) })

@@ -109,6 +109,7 @@ fn standing_source(source: &Source, learnt: Option<&Learnt>) -> StandingSource {
         site: learnt.and_then(|learnt| learnt.site.clone()),
         priority: source.priority,
         grounds: source.grounds,
+        shows_pages: source.full_text.is_some(),
     }
 }
 

@@ -84,7 +84,7 @@ pub fn select(
         let Some(last) = places.last().copied() else { break };
         for place in places {
             looked_at += 1;
-            let Some((entry, presented)) = filter.admit(store, catalogue, place)? else { continue };
+            let Some((touched, presented)) = filter.admit(store, catalogue, place)? else { continue };
             if filter.is_over_share(&presented, &mut counts) {
                 continue;
             }
@@ -93,7 +93,7 @@ pub fn select(
                 return Ok(selection);
             }
             last_shown = Some(place);
-            selection.last_change = selection.last_change.max(present::touched(&entry));
+            selection.last_change = selection.last_change.max(touched);
             selection.entries.push(presented);
         }
         before = Some(last);
@@ -145,13 +145,13 @@ impl<'a> Filter<'a> {
         Ok(Self { request, query, not_before, per_source: topic.and_then(|topic| topic.per_source), now })
     }
 
-    /// The entry at a place as it is shown, if it passes.
+    /// The entry at a place as it is shown, if it passes, and when it last changed.
     fn admit(
         &self,
         store: &Store,
         catalogue: &Catalogue,
         place: Place,
-    ) -> Result<Option<(Entry, Presented)>, StoreError> {
+    ) -> Result<Option<(Timestamp, Presented)>, StoreError> {
         let Some(entry) = store.entry(place.seq)? else { return Ok(None) };
         let Some(shown) = present::shown(&entry, &catalogue.standing) else { return Ok(None) };
         let published = present::published(shown);
@@ -163,8 +163,15 @@ impl<'a> Filter<'a> {
         {
             return Ok(None);
         }
-        let presented = present::present(&entry, &catalogue.standing);
-        Ok(presented.map(|presented| (entry, presented)))
+        let Some(mut presented) = present::present(&entry, &catalogue.standing) else { return Ok(None) };
+        let mut touched = present::touched(&entry);
+        if catalogue.standing.sources.get(&shown.source).is_some_and(|source| source.shows_pages)
+            && let Some(page) = store.page_mark(shown.seq)?
+        {
+            presented.page = Some(page.name);
+            touched = touched.max(page.at);
+        }
+        Ok(Some((touched, presented)))
     }
 
     /// Whether one of the entry's sightings, as a whole, is what was asked for.

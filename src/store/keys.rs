@@ -32,6 +32,8 @@ pub const NAME: u8 = 0x0f;
 pub const LEFT: u8 = 0x10;
 /// The same in the order of time: what left by source, and tombstones of all sources.
 pub const FADING: u8 = 0x11;
+/// Sighting → the text of its page.
+pub const PAGE: u8 = 0x12;
 
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
@@ -56,6 +58,11 @@ pub fn entry(seq: Seq) -> Vec<u8> {
 
 pub fn text(hash: TextName) -> Vec<u8> {
     joined(TEXT, &[&hash.0])
+}
+
+/// Sightings have numbers of their own, which are never given twice.
+pub fn page(sighting: Seq) -> Vec<u8> {
+    joined(PAGE, &[&sighting.0.to_be_bytes()])
 }
 
 pub fn id(id: PublicId) -> Vec<u8> {

@@ -7,6 +7,7 @@ mod filling;
 pub mod keys;
 pub mod memory;
 pub mod open;
+pub mod pages;
 pub mod portable;
 pub mod record;
 pub mod sled;

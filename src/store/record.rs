@@ -16,6 +16,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
+use crate::store::pages::PageText;
 use crate::store::source::SourceState;
 use crate::store::tombstone::Tombstone;
 
@@ -349,14 +350,47 @@ impl TextWriter {
 }
 
 pub fn read_texts(bytes: &[u8]) -> Result<Texts, StoreError> {
+    let texts: TextsRecord = read("a text", &inflated("a text", bytes)?)?;
+    Ok(Texts { summary: texts.summary.map(RawHtml), content: texts.content.map(RawHtml) })
+}
+
+fn inflated(what: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     let length = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().unwrap_or(0);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > TEXT_LIMIT {
-        return Err(damaged("a text", "its length is absurd"));
+        return Err(damaged(what, "its length is absurd"));
     }
-    let record = zstd::bulk::decompress(bytes, length).map_err(|error| damaged("a text", &error.to_string()))?;
-    let texts: TextsRecord = read("a text", &record)?;
-    Ok(Texts { summary: texts.summary.map(RawHtml), content: texts.content.map(RawHtml) })
+    zstd::bulk::decompress(bytes, length).map_err(|error| damaged(what, &error.to_string()))
+}
+
+#[derive(Encode, Decode)]
+struct PageRecord {
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    url: String,
+    /// Compressed.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    html: Vec<u8>,
+}
+
+/// Writes and compresses the text of a page; done beside the committer.
+pub fn write_page(page: &PageText) -> Vec<u8> {
+    let html = zstd::bulk::compress(page.html.0.as_bytes(), COMPRESSION).expect("compressing into memory cannot fail");
+    write(&PageRecord { at: millis(page.at), url: page.url.as_str().to_owned(), html })
+}
+
+pub fn read_page(bytes: &[u8]) -> Result<PageText, StoreError> {
+    let what = "the text of a page";
+    let record: PageRecord = read(what, bytes)?;
+    let html = String::from_utf8(inflated(what, &record.html)?).map_err(|error| damaged(what, &error.to_string()))?;
+    let url = Url::parse(&record.url).map_err(|error| damaged(what, &error.to_string()))?;
+    Ok(PageText { url, at: instant(record.at), html: RawHtml(html) })
+}
+
+/// When the text of a page was stored.
+pub fn read_page_time(bytes: &[u8]) -> Result<Timestamp, StoreError> {
+    read("the text of a page", bytes).map(|record: PageRecord| instant(record.at))
 }
 
 #[derive(Encode, Decode)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["text"],
-    &["query"],
+    &["extract", "query"],
     &["config", "merge", "parse", "render", "schedule"],
     &["clock", "fetch", "published", "store", "telemetry"],
     &["select"],
@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that think: everything they need is an argument.
-const PURE: &[&str] = &["model", "text", "query", "config", "merge", "parse", "render", "schedule"];
+const PURE: &[&str] = &["model", "text", "extract", "query", "config", "merge", "parse", "render", "schedule"];
 
 /// What thought must not name.
 const IMPURE: &[&str] = &[
@@ -44,7 +44,9 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("brotli::", &["src/published/coding.rs"]),
     ("chardetng::", &["src/parse/decode/mod.rs"]),
     ("clap::", &["src/cli"]),
-    ("encoding_rs::", &["src/parse/decode"]),
+    ("dom_query::", &["src/extract"]),
+    ("dom_smoothie::", &["src/extract/find.rs"]),
+    ("encoding_rs::", &["src/extract/decode.rs", "src/parse/decode"]),
     ("feed_rs::", &["src/parse/border.rs"]),
     ("flate2::", &["src/published/coding.rs"]),
     ("hyper::", &["src/serve"]),

@@ -274,7 +274,7 @@ pub(super) fn instant(millis: Option<Millis>) -> Result<Option<Timestamp>, Strin
     millis.map(Millis::instant).transpose()
 }
 
-fn address(text: &str) -> Result<Url, String> {
+pub(super) fn address(text: &str) -> Result<Url, String> {
     Url::parse(text).map_err(|error| format!("`{text}` is no address ({error})"))
 }
 

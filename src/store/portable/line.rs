@@ -11,6 +11,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::StoreError;
 use crate::store::keys::{self, Place};
+use crate::store::pages::PageText;
 use crate::store::portable::form::{self, PlacementForm, SightingForm, SourceForm};
 use crate::store::portable::value::{Hash, Id, Millis, hex, unhex};
 use crate::store::record::{self, Counters, TopicRecord};
@@ -90,6 +91,12 @@ pub(super) enum Line {
         scope: String,
         name: Hash,
     },
+    Page {
+        sighting: u64,
+        at: Millis,
+        url: String,
+        html: String,
+    },
     Other {
         key: String,
         value: String,
@@ -117,6 +124,7 @@ impl Line {
             Self::Leaving { .. } => "leaving",
             Self::Tombstone { .. } => "tombstone",
             Self::Fading { .. } => "fading",
+            Self::Page { .. } => "page",
             Self::Other { .. } => "other",
         }
     }
@@ -182,6 +190,10 @@ impl Line {
             Self::Name { source, scope } => {
                 let key = SourceKey::new(source).map_err(|problem| problem.to_string())?;
                 (keys::name(&key), scope.as_bytes().to_vec())
+            }
+            Self::Page { sighting, at, url, html } => {
+                let page = PageText { url: form::address(url)?, at: at.instant()?, html: RawHtml(html.clone()) };
+                (keys::page(Seq(*sighting)), record::write_page(&page))
             }
             Self::Other { key, value } => (unhex(key)?, unhex(value)?),
             other => other.of_retention()?,
@@ -256,9 +268,18 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
             None => None,
         },
         keys::NAME => scope.zip(text(value)).map(|(source, scope)| Line::Name { source, scope }),
+        keys::PAGE => match keys::seq(rest).filter(|_| rest.len() == 8) {
+            Some(sighting) => Some(page_line(sighting, record::read_page(value)?)),
+            None => None,
+        },
         keys::LEFT | keys::FADING | keys::TOMBSTONE => retention_line(key, value)?,
         _ => None,
     })
+}
+
+fn page_line(sighting: Seq, page: PageText) -> Line {
+    let PageText { url, at, html } = page;
+    Line::Page { sighting: sighting.0, at: Millis::of(at), url: url.into(), html: html.0 }
 }
 
 fn retention_line(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {

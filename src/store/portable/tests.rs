@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person};
+use crate::model::document::{Enclosure, Guid, Person, RawHtml};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey, Validators};
@@ -13,6 +13,7 @@ use crate::store::engine::Pairs;
 use crate::store::entries::{Commit, EntryWrite};
 use crate::store::keys::Place;
 use crate::store::memory::MemoryEngine;
+use crate::store::pages::PageText;
 use crate::store::record::{Counters, TopicRecord};
 use crate::store::source::SourceState;
 use crate::store::tombstone::{Move, Tombstone};
@@ -117,6 +118,14 @@ fn filled() -> Store {
         )),
     };
     store.commit(&commit).unwrap();
+    let page = PageText {
+        url: "https://pages.example/7".parse().unwrap(),
+        at: at(1_790_000_000_002),
+        html: RawHtml("<p>Längerer Text</p>".repeat(1_000)),
+    };
+    store.put_page(Seq(7), record::write_page(&page)).unwrap();
+    assert_eq!(store.page(Seq(7)).unwrap(), Some(page));
+    assert_eq!(store.page_mark(Seq(7)).unwrap().unwrap().at, at(1_790_000_000_002));
     let topic = TopicRecord { epoch: 3, query: Some("a OR b".to_owned()), sources: vec!["bbc~2".to_owned()] };
     store.define_topic(&TopicKey::new("world").unwrap(), &topic).unwrap();
     let mut batch = Batch::default();
