@@ -126,11 +126,13 @@ pub(super) fn remove(document: &Document) {
     headers(document);
     unseen(document);
     let Some(body) = document.body() else { return };
+    let named = document.select("[class], [id]");
+    for node in named.nodes().iter().filter(|node| is_by_readers(node)) {
+        node.remove_from_parent();
+    }
     let all = prose(&body);
-    for node in document.select("[class], [id]").nodes() {
-        if is_beside(node, all) {
-            node.remove_from_parent();
-        }
+    for node in named.nodes().iter().filter(|node| is_beside(node, all)) {
+        node.remove_from_parent();
     }
     labels(document);
     for headline in document.select("h1").nodes() {
@@ -200,23 +202,31 @@ fn unseen(document: &Document) {
         .remove();
 }
 
-fn is_beside(node: &NodeRef<'_>, all: usize) -> bool {
-    let Some(name) = node.node_name() else { return false };
-    if matches!(name.as_ref(), "html" | "body" | "main" | "h1" | "img" | "source" | "code" | "pre") {
-        return false;
-    }
-    // A paragraph may be called what it speaks of; a line may not.
-    if name.as_ref() == "p" && letters(node) > LINE {
-        return false;
-    }
+/// Elements that are no part of a page, whatever they are called.
+fn is_whole(node: &NodeRef<'_>) -> bool {
+    let name = node.node_name().unwrap_or_default();
+    matches!(name.as_ref(), "html" | "body" | "main" | "h1" | "img" | "source" | "code" | "pre")
+}
+
+/// What readers wrote may be longer than the article, but it does not hold one.
+fn is_by_readers(node: &NodeRef<'_>) -> bool {
     let within = Selection::from(*node);
-    if names(node, READERS) {
-        // What readers wrote may be longer than the article, but it does not hold one.
-        return within.select("h1, main, [itemprop~=articleBody]").is_empty() && !holds_other_article(&within);
-    }
-    names(node, BESIDE)
-        && name.as_ref() != "article"
-        && within.select("h1, main, article, [itemprop~=articleBody]").is_empty()
+    let is_paragraph = || node.has_name("p") && letters(node) > LINE;
+    !is_whole(node)
+        && names(node, READERS)
+        && !is_paragraph()
+        && within.select("h1, main, [itemprop~=articleBody]").is_empty()
+        && !holds_other_article(&within)
+}
+
+fn is_beside(node: &NodeRef<'_>, all: usize) -> bool {
+    // A paragraph may be called what it speaks of; a line may not.
+    let is_paragraph = || node.has_name("p") && letters(node) > LINE;
+    !is_whole(node)
+        && !node.has_name("article")
+        && names(node, BESIDE)
+        && !is_paragraph()
+        && Selection::from(*node).select("h1, main, article, [itemprop~=articleBody]").is_empty()
         && prose(node) * 2 <= all
 }
 

@@ -175,7 +175,7 @@ impl Book {
         match outcome {
             PageOutcome::Shown => slot.pages.shown += 1,
             PageOutcome::Kept => slot.pages.kept += 1,
-            PageOutcome::Failed(what) => {
+            PageOutcome::Failed(what) | PageOutcome::Throttled(what) => {
                 slot.pages.failed += 1;
                 slot.pages.last_failure.clone_from(what);
             }

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::clock;
 use crate::extract::{self, WebPage, judge};
+use crate::fetch::answer::{FailureKind, FetchFailure};
 use crate::fetch::page::FetchedPage;
 use crate::merge::decide::{Change, ChangeKind};
 use crate::model::Timestamp;
@@ -78,6 +79,8 @@ pub enum PageOutcome {
     Kept,
     /// In a sentence.
     Failed(String),
+    /// Its host asks for fewer requests.
+    Throttled(String),
 }
 
 /// Where pages wait to be read.
@@ -205,13 +208,17 @@ impl Table {
             Ok((id, outcome)) => (id, outcome),
             Err(error) => (error.id(), PageOutcome::Failed(format!("reading the page ended in a bug: {error}"))),
         };
-        match outcome {
+        match &outcome {
             PageOutcome::Shown => self.told.shown += 1,
             PageOutcome::Kept => self.told.kept += 1,
-            PageOutcome::Failed(_) => self.told.failed += 1,
+            PageOutcome::Failed(_) | PageOutcome::Throttled(_) => self.told.failed += 1,
         }
         if let Some(host) = self.hosts.remove(&id) {
             self.busy.remove(&host);
+            if matches!(outcome, PageOutcome::Throttled(_)) {
+                // What waits for it keeps its feed's text.
+                self.told.failed += self.waiting.remove(&host).map_or(0, |queue| queue.len());
+            }
             if self.waiting.contains_key(&host) {
                 self.ready.push_back(host);
             }
@@ -237,6 +244,7 @@ async fn one(polling: &Polling, store: &Handle<Store>, wanted: &Wanted) -> PageO
     let fetcher = Arc::clone(&polling.fetcher.read().unwrap_or_else(PoisonError::into_inner));
     let (page, _place) = match fetcher.page(&wanted.url).await {
         Ok(found) => found,
+        Err(FetchFailure { kind: FailureKind::Status(429 | 503), detail }) => return PageOutcome::Throttled(detail),
         Err(failure) => return PageOutcome::Failed(failure.detail),
     };
     let (text, now) = (wanted.text, clock::now());

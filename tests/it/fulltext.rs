@@ -118,6 +118,18 @@ fn pages_in_private_networks_are_refused_and_the_feeds_own_text_is_shown() {
 }
 
 #[test]
+fn a_host_that_asks_for_fewer_requests_is_left_alone() {
+    let origin = publisher();
+    origin.serve("/a", Reply::status("429 Too Many Requests", ""));
+    let folder = folder(&origin, "allow_private_links = true\n", "full_text = true\n");
+    let mut program = Program::start(folder.path());
+    program.wait_for(READ);
+    poll(folder.path());
+    assert_eq!((origin.asked("/a").len(), origin.asked("/c").len()), (1, 0));
+    assert!(notes(folder.path()).to_string().contains("429"));
+}
+
+#[test]
 fn an_export_carries_pages_and_an_edit_decides_whether_they_are_shown() {
     let origin = publisher();
     let folder = folder(&origin, "allow_private_links = true\n", "full_text = true\nremove_selectors = [\".body\"]\n");

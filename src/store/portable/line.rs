@@ -268,10 +268,11 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
             None => None,
         },
         keys::NAME => scope.zip(text(value)).map(|(source, scope)| Line::Name { source, scope }),
-        keys::PAGE => match keys::seq(rest).filter(|_| rest.len() == 8) {
-            Some(sighting) => Some(page_line(sighting, record::read_page(value)?)),
-            None => None,
-        },
+        // It could be read from its page again: one that cannot be understood is carried along and stops no export.
+        keys::PAGE => {
+            let sighting = keys::seq(rest).filter(|_| rest.len() == 8);
+            sighting.zip(record::read_page(value).ok()).map(|(sighting, page)| page_line(sighting, page))
+        }
         keys::LEFT | keys::FADING | keys::TOMBSTONE => retention_line(key, value)?,
         _ => None,
     })
