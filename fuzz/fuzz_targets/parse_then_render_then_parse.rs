@@ -33,6 +33,7 @@ fn presented(number: usize, seen: &Observation, now: Timestamp) -> Presented {
         enclosures: seen.enclosures.clone(),
         language: seen.language.clone(),
         text: None,
+        page: None,
         sightings: vec![Provenance {
             source: SourceKey::new("one").expect("a key"),
             source_title: "One".to_owned(),
