@@ -189,6 +189,9 @@ fn what_stands_around_a_feed_is_passed_over() {
     ] {
         check(&format!("{before}{feed}"), &["title=a"]);
     }
+    check("<b>Warning</b>: x<br><entry xmlns=\"http://www.w3.org/2005/Atom\"><title>a</title></entry>", &["title=a"]);
+    let page = "<html><body><entry><p>no</p></entry><channel>no</channel></body></html>";
+    assert!(parse::parse(page.as_bytes(), None, None, DateTime::UNIX_EPOCH).is_err());
     check(&format!("{feed}<script>if (a && b < c) d();</script></html>"), &["title=a"]);
     check(&format!("<!-- x --><?xml version=\"1.0\" encoding=\"utf-16\"?>{feed}"), &["title=a"]);
 }

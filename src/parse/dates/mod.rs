@@ -10,7 +10,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, TimeDelta};
 
 use crate::model::Timestamp;
 use token::{Kind, Tokens};
@@ -45,12 +45,13 @@ fn attribute(text: &str) -> Option<&str> {
 fn epoch(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    match whole.len() {
-        _ if !is_number(whole) || !is_number(fraction) => None,
-        10 => Timestamp::from_timestamp(whole.parse().ok()?, 0),
-        13 => Timestamp::from_timestamp(whole.parse::<i64>().ok()? / 1_000, 0),
-        _ => None,
-    }
+    let seconds = match whole.len() {
+        _ if !is_number(whole) || !is_number(fraction) => return None,
+        10 => whole.parse().ok()?,
+        13 => whole.parse::<i64>().ok()? / 1_000,
+        _ => return None,
+    };
+    Timestamp::from_timestamp(seconds, 0).filter(|at| at.year() <= 2200)
 }
 
 /// How many digits there are tells a year from a day.

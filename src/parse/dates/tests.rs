@@ -148,6 +148,7 @@ fn zones_are_read_and_unknown_ones_are_utc() {
 fn what_is_no_date_is_none() {
     for text in [
         "",
+        "9220909209370",
         "not a date",
         "2003-07-32",
         "2003-07-32T15:51:30-0500",

@@ -124,7 +124,7 @@ impl<'a> Document<'a> {
             () => Dialect::Rss2,
         };
         let has_channel = tree.children(root).any(|child| tree.node(child).element == Element::Channel);
-        if tree.oddities.before && tree.items.is_empty() {
+        if tree.oddities.is_page && tree.items.is_empty() {
             // A page that has a word in common with feeds.
             return None;
         }

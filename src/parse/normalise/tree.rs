@@ -47,6 +47,8 @@ pub(super) struct Oddities {
     pub(super) more_items: usize,
     /// Something that is no feed stands before it.
     pub(super) before: bool,
+    /// It is within a web page, or is one.
+    pub(super) is_page: bool,
     /// The document ends within the feed.
     pub(super) is_cut_off: bool,
 }
@@ -235,9 +237,10 @@ impl<'a> Builder<'a> {
         let (_, local) = names::split(name);
         let is = |root: &str| local.eq_ignore_ascii_case(root);
         // Within a page these mean something else.
-        let is_bare = !self.tree.oddities.before && (is("channel") || is("entry"));
+        let is_bare = !self.tree.oddities.is_page && (is("channel") || is("entry"));
         if !(is("rss") || is("rdf") || is("feed") || is_bare) {
             self.tree.oddities.before = true;
+            self.tree.oddities.is_page |= is("html") || is("head") || is("body");
             return;
         }
         let is_atom = is("feed") || is("entry");
