@@ -69,7 +69,7 @@ fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
 
 fn normalise(text: &str, base: Option<&Url>) -> Result<Normalised, NotAFeed> {
     normalise::normalise(text, base).ok_or_else(|| {
-        NotAFeed::new(if text.contains('<') {
+        NotAFeed::new(if text.starts_with('<') {
             "the XML is no feed that can be read (no known root element)"
         } else {
             "this is neither XML nor JSON"
