@@ -154,12 +154,20 @@ fn as_json(parsed: &Parsed, identified: &[Identified]) -> Value {
             "summary": text(&entry.summary),
             "content": text(&entry.content),
             "enclosures": entry.enclosures.iter().map(|it| json!({"url": it.url, "type": it.media_type, "length": it.length})).collect::<Vec<_>>(),
+            "original_url": entry.original,
+            "origin": entry.origin.as_ref().map(|it| json!({"title": it.title, "url": it.url, "feed": it.feed})),
+            "related": entry.related.iter().map(|it| json!({"kind": it.kind.name(), "url": it.url, "type": it.media_type})).collect::<Vec<_>>(),
+            "duration": entry.duration.map(|duration| duration.as_secs()),
+            "episode": entry.episode,
+            "season": entry.season,
+            "language": entry.language,
         })
     });
     json!({
         "title": parsed.header.title,
         "url": parsed.header.url,
         "format": parsed.dialect.name(),
+        "is_complete": parsed.is_complete,
         "notes": parsed.notes,
         "entries": entries.collect::<Vec<_>>(),
     })

@@ -68,6 +68,17 @@ pub enum RelatedKind {
     Image,
 }
 
+impl RelatedKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comments => "comments",
+            Self::Transcript => "transcript",
+            Self::Chapters => "chapters",
+            Self::Image => "image",
+        }
+    }
+}
+
 /// One entry as one document showed it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observation {
