@@ -4,10 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::model::feed::FeedId;
@@ -56,7 +56,7 @@ pub type Changed = Box<dyn Fn(Option<&HashSet<FeedId>>) + Send>;
 #[derive(Clone)]
 pub struct Committer {
     orders: mpsc::Sender<Order>,
-    trouble: Arc<RwLock<Option<String>>>,
+    trouble: watch::Receiver<Option<String>>,
     uncounted: Arc<Uncounted>,
 }
 
@@ -64,7 +64,7 @@ impl Committer {
     /// Starts the committer's thread.
     pub fn start(store: Arc<Store>, catalogue: Arc<Catalogue>, changed: Changed) -> Result<Self, StoreError> {
         let (orders, waiting) = mpsc::channel(WAITING);
-        let trouble = Arc::new(RwLock::new(None));
+        let (trouble, seen) = watch::channel(None);
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
         let uncounted = Arc::default();
@@ -74,7 +74,7 @@ impl Committer {
             topics,
             counters,
             changed,
-            trouble: Arc::clone(&trouble),
+            trouble,
             recovery: None,
             unwritten: HashMap::new(),
             pruning: None,
@@ -84,7 +84,7 @@ impl Committer {
             .name("committer".to_owned())
             .spawn(move || work.run(waiting))
             .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
-        Ok(Self { orders, trouble, uncounted })
+        Ok(Self { orders, trouble: seen, uncounted })
     }
 
     /// Stores a document; durable when it returns `Ok`.
@@ -130,7 +130,13 @@ impl Committer {
 
     /// Why nothing can be stored for now; `None` while all is well.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble.borrow().clone()
+    }
+
+    /// Waits until things can be stored.
+    pub async fn recovered(&self) {
+        // A committer that has ended will not recover, and nobody waits for it.
+        let _ = self.trouble.clone().wait_for(Option::is_none).await;
     }
 
     async fn order(&self, order: Order) {
@@ -158,7 +164,7 @@ struct Work {
     topics: Topics,
     counters: Counters,
     changed: Changed,
-    trouble: Arc<RwLock<Option<String>>>,
+    trouble: watch::Sender<Option<String>>,
     /// Set while the store is stuck.
     recovery: Option<Recovery>,
     /// Facts that the store could not take; the poller counts on them being written.
@@ -306,7 +312,7 @@ impl Work {
         match self.opened_anew() {
             Ok(()) => {
                 self.recovery = None;
-                *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
+                self.trouble.send_replace(None);
                 tracing::info!("the store can be written again; everything that was acknowledged is there");
                 (self.changed)(None);
             }
@@ -380,7 +386,7 @@ impl Work {
 
     fn fail(&mut self, error: &StoreError, wait: Duration) {
         self.recovery = Some(Recovery { at: Instant::now() + wait, wait });
-        *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        self.trouble.send_replace(Some(error.to_string()));
     }
 }
 

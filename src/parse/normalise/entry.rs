@@ -10,7 +10,7 @@ use crate::parse::dates;
 use crate::parse::normalise::names::Element;
 use crate::parse::normalise::tree::Id;
 use crate::parse::normalise::write::{self, Claim, Field};
-use crate::parse::normalise::{Beside, Document, origin};
+use crate::parse::normalise::{Beside, Document, href, is_web, origin};
 
 /// Categories written in one element are parted at commas.
 const CATEGORIES: usize = 100;
@@ -109,20 +109,19 @@ impl<'a> Entry<'_, 'a> {
     }
 
     fn href(&self, text: &str) -> Option<String> {
-        self.document.href(text, self.base.as_deref())
+        href(text, self.base.as_deref())
     }
 
     /// The address that an element names in an attribute.
     fn address(&self, id: Id, attribute: &str) -> Option<String> {
         let base = self.document.base(id);
-        self.document.href(&self.document.tree.attribute(id, attribute)?, base.as_deref())
+        href(&self.document.tree.attribute(id, attribute)?, base.as_deref())
     }
 
     /// The page of the entry: its link, the link of Atom, the guid or `rdf:about` if it is an address.
     fn page(&self) -> Option<String> {
         let tree = &self.document.tree;
-        let written =
-            |id: Id| tree.text(id).and_then(|text| self.document.href(&text, self.document.base(id).as_deref()));
+        let written = |id: Id| tree.text(id).and_then(|text| href(&text, self.document.base(id).as_deref()));
         let is_page = |id: &Id| tree.attribute(*id, "rel").is_none_or(|rel| rel.eq_ignore_ascii_case("alternate"));
         let linked = || tree.all(self.item, Element::Link).chain(tree.all(self.item, Element::AtomLink));
         let is_html = |id: &Id| tree.attribute(*id, "type").is_none_or(|kind| kind.contains("html"));
@@ -304,11 +303,6 @@ impl<'a> Entry<'_, 'a> {
     fn best(&self, element: Element) -> Option<Field<'a>> {
         self.document.tree.all(self.item, element).find_map(|id| self.document.text_field(id))
     }
-}
-
-fn is_web(text: &str) -> bool {
-    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    start.starts_with("http://") || start.starts_with("https://")
 }
 
 /// `1:02:03`, `62:03`, or seconds. A play time of more than four days is none.

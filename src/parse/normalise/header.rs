@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::parse::normalise::names::Element;
 use crate::parse::normalise::tree::Id;
 use crate::parse::normalise::write::{self, Claim};
-use crate::parse::normalise::{Document, HeaderBeside};
+use crate::parse::normalise::{Document, HeaderBeside, href};
 
 /// Links of a feed that lead on.
 const LINKS: &[&str] = &["self", "hub", "next", "prev-archive", "current"];
@@ -59,7 +59,7 @@ fn links(document: &Document<'_>, own: &[Id], atom: &[Id], out: &mut String) {
     let tree = &document.tree;
     let address = |id: Id| {
         let text = tree.attribute(id, "href").or_else(|| tree.text(id))?;
-        document.href(&text, document.base(id).as_deref())
+        href(&text, document.base(id).as_deref())
     };
     let rel = |id: Id| tree.attribute(id, "rel").map_or_else(|| "alternate".to_owned(), |rel| rel.to_ascii_lowercase());
     let mut has_page = false;
@@ -86,7 +86,7 @@ fn image_address(document: &Document<'_>, image: Id) -> Option<String> {
     let written = tree.all(image, Element::Uri).find_map(|url| tree.text(url));
     let named = || tree.attribute(image, "href").or_else(|| tree.local_attribute(image, "resource"));
     let plain = || tree.text(image).filter(|_| tree.children(image).next().is_none());
-    document.href(&written.or_else(named).or_else(plain)?, document.base(image).as_deref())
+    href(&written.or_else(named).or_else(plain)?, document.base(image).as_deref())
 }
 
 fn beside(document: &Document<'_>, all: &impl Fn(Element) -> Vec<Id>) -> HeaderBeside {
@@ -96,7 +96,7 @@ fn beside(document: &Document<'_>, all: &impl Fn(Element) -> Vec<Id>) -> HeaderB
     HeaderBeside {
         ttl_minutes: text(Element::Ttl).and_then(|text| text.split('.').next()?.parse().ok()),
         period: period(text(Element::UpdatePeriod).as_deref(), text(Element::UpdateFrequency).as_deref()),
-        moved: text(Element::NewAddress).and_then(|text| document.href(&text, base().as_deref())),
+        moved: text(Element::NewAddress).and_then(|text| href(&text, base().as_deref())),
         skip_hours: within(document, &all(Element::SkipHours), Element::Hour)
             .iter()
             .filter_map(|hour| hour.parse().ok().map(|hour: u8| if hour == 24 { 0 } else { hour }))

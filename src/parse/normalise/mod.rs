@@ -186,29 +186,6 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// An absolute address; `None` for what cannot be made one, and for other schemes than those of the web.
-    #[expect(clippy::unused_self, reason = "reads as a question to the document, beside `base`")]
-    fn href(&self, text: &str, base: Option<&Url>) -> Option<String> {
-        let text: Cow<'_, str> = if text.contains(['\n', '\r', '\t']) {
-            Cow::Owned(text.replace(['\n', '\r', '\t'], ""))
-        } else {
-            Cow::Borrowed(text)
-        };
-        let text = text.trim();
-        let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-        if start.starts_with("http://") || start.starts_with("https://") {
-            return Some(text.to_owned());
-        }
-        if text.is_empty() {
-            return None;
-        }
-        if let Some(rest) = text.strip_prefix("//").filter(|_| base.is_none()) {
-            return Some(format!("https://{rest}"));
-        }
-        let joined = base?.join(text).ok()?;
-        matches!(joined.scheme(), "http" | "https").then(|| joined.to_string())
-    }
-
     /// The text of an element without its tags; never empty.
     fn text(&self, id: Id) -> Option<Cow<'a, str>> {
         let text = self.tree.text(id)?;
@@ -258,8 +235,9 @@ impl<'a> Document<'a> {
 
     /// Of an entry that is cut off: whether what there is of it can be shown.
     fn says_enough(&self, item: Id) -> bool {
-        let has = |element| self.tree.all(item, element).any(|id| self.tree.text(id).is_some());
-        has(Element::Title) || has(Element::Link) || self.tree.all(item, Element::Link).next().is_some()
+        let has = |element| self.tree.all(item, element).next().is_some();
+        let has_title = self.tree.all(item, Element::Title).any(|id| self.tree.text(id).is_some());
+        has_title || has(Element::Link) || has(Element::AtomLink)
     }
 
     fn notes(&self) -> Vec<String> {
@@ -284,4 +262,27 @@ impl<'a> Document<'a> {
         note(oddities.more_items > 0, format!("of {all} entries only the first {} were read", self.tree.items.len()));
         notes
     }
+}
+
+/// An absolute address; `None` for what cannot be made one, and for other schemes than those of the web.
+fn href(text: &str, base: Option<&Url>) -> Option<String> {
+    let text: Cow<'_, str> =
+        if text.contains(['\n', '\r', '\t']) { text.replace(['\n', '\r', '\t'], "").into() } else { text.into() };
+    let text = text.trim();
+    if is_web(text) {
+        return Some(text.to_owned());
+    }
+    if text.is_empty() {
+        return None;
+    }
+    if let Some(rest) = text.strip_prefix("//").filter(|_| base.is_none()) {
+        return Some(format!("https://{rest}"));
+    }
+    let joined = base?.join(text).ok()?;
+    matches!(joined.scheme(), "http" | "https").then(|| joined.to_string())
+}
+
+fn is_web(text: &str) -> bool {
+    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
 }

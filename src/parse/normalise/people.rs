@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::parse::normalise::Document;
 use crate::parse::normalise::names::Element;
 use crate::parse::normalise::tree::Id;
 use crate::parse::normalise::write;
+use crate::parse::normalise::{Document, href};
 
 /// People of one entry that are kept.
 const PEOPLE: usize = 50;
@@ -36,7 +36,7 @@ pub(super) fn of(document: &Document<'_>, holder: Id, element: Element) -> Vec<P
         let part = |part: Element| tree.all(id, part).find_map(|id| document.text(id));
         let (name, email) = (part(Element::Name), part(Element::Email));
         if name.is_some() || email.is_some() {
-            let uri = part(Element::Uri).and_then(|uri| document.href(&uri, document.base(id).as_deref()));
+            let uri = part(Element::Uri).and_then(|uri| href(&uri, document.base(id).as_deref()));
             let read = name.as_deref().map(read).unwrap_or_default();
             return Some(Person { uri, email: email.map(Cow::into_owned).or(read.email), ..read });
         }

@@ -117,7 +117,6 @@ fn is_surely_html(text: &str) -> bool {
 /// Tags within a field, as HTML: without prefixes, without marks of CDATA, and with an end for each element.
 fn markup(inside: &str) -> String {
     let mut html = String::with_capacity(inside.len());
-    let mut wrapped = 0;
     for token in Tokens::new(inside) {
         match token {
             Token::Start { name, attributes, is_empty } => {
@@ -132,7 +131,6 @@ fn markup(inside: &str) -> String {
                 if is_empty && !is_void(name) {
                     html.extend(["</", name, ">"]);
                 }
-                wrapped += 1;
             }
             Token::End { name } => html.extend(["</", local(name), ">"]),
             Token::Text(text) | Token::Cdata(text) => html.push_str(text),
@@ -140,7 +138,7 @@ fn markup(inside: &str) -> String {
         }
     }
     let html = html.trim();
-    without_wrapper(html).filter(|_| wrapped > 0).unwrap_or(html).to_owned()
+    without_wrapper(html).unwrap_or(html).to_owned()
 }
 
 /// The inside of the one `div` that XHTML content stands in (RFC 4287 §3.1.1.3).
