@@ -78,6 +78,7 @@ fn write(number: u64, version: u64, dice: &mut Dice) -> EntryWrite {
         ground: Ground::First,
         score: 1.0,
         evidence: String::new(),
+        matched: None,
         keys: keys.clone(),
         fingerprint: hash("fingerprint", number + version),
         reading: hash("reading", number + version),
@@ -85,6 +86,7 @@ fn write(number: u64, version: u64, dice: &mut Dice) -> EntryWrite {
     let is_new = version == 0;
     EntryWrite {
         is_new,
+        new_id: None,
         new_keys: if is_new { keys } else { Vec::new() },
         dropped_keys: Vec::new(),
         text: Some((name(version), texts)),
@@ -99,6 +101,7 @@ fn write(number: u64, version: u64, dice: &mut Dice) -> EntryWrite {
             id: sighting.id,
             first_seen: at,
             placements: feeds.into_iter().map(|feed| Placement { feed, sort_at: at }).collect(),
+            held: None,
             sightings: vec![sighting],
         },
     }

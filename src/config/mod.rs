@@ -8,6 +8,7 @@
 mod address;
 mod check;
 pub mod edit;
+mod merging;
 mod problem;
 mod read;
 mod table;
@@ -47,6 +48,7 @@ pub struct Config {
     pub server: Server,
     pub store: StoreSettings,
     pub poll: PollSettings,
+    pub merging: Merging,
     /// In the order of the file.
     pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.
@@ -109,6 +111,42 @@ pub struct PollSettings {
 pub struct HostPace {
     pub per_host: usize,
     pub host_delay: Duration,
+}
+
+/// `[merging]`, `[[merge]]` and `[[never_merge]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merging {
+    /// Near-duplicates lie no further apart in time.
+    pub window: Duration,
+    /// After how long a mass re-issue that was held back is let go; only when somebody says so without it.
+    pub release_after: Option<Duration>,
+    /// In the order of the file.
+    pub rules: Vec<MergeRule>,
+}
+
+/// What the user knows better about which copies are the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeRule {
+    pub kind: RuleKind,
+    pub of: RuleScope,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleKind {
+    /// `[[merge]]`
+    Together,
+    /// `[[never_merge]]`
+    Apart,
+}
+
+/// Which copies a rule speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RuleScope {
+    /// Those at these addresses, among one another; at least two.
+    Urls(Vec<Url>),
+    /// Those that match: for `[[merge]]` when their titles are equal, too, and they lie within the window; for `[[never_merge]]` each of them
+    /// with anything else.
+    Query(Query),
 }
 
 /// `[topics.KEY]`

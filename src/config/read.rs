@@ -11,12 +11,13 @@ use url::Url;
 
 use crate::config::address;
 use crate::config::check::{self, Declared};
+use crate::config::merging::{self, Defaults};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
 use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
 use crate::extract;
 use crate::model::feed::Media;
-use crate::model::source::{Credentials, FullText, Grounds, Secret, Source, SourceKey, TopicKey};
+use crate::model::source::{Credentials, FullText, Secret, Source, SourceKey, TopicKey};
 use crate::query;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -45,11 +46,11 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
     let mut root = Reader::new("the file", root.into_inner());
     let server = server(root.table("server", "[server]", &mut problems), around, &mut problems);
     let store = store(root.table("store", "[store]", &mut problems), around, &mut problems);
-    let defaults = grounds(root.table("merge", "[merge]", &mut problems), Grounds::default(), &mut problems);
+    let (merging, defaults) = merging::merging(&mut root, &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
     let intervals = Intervals { keep: store.keep, ..intervals };
     let declared =
-        sources(root.table("sources", "[sources]", &mut problems), around, &intervals, defaults, &mut problems);
+        sources(root.table("sources", "[sources]", &mut problems), around, &intervals, &defaults, &mut problems);
     let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut problems);
     root.finish(&mut problems);
     variables(around, &mut problems);
@@ -63,7 +64,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         }
     }
     let topics = topics.into_iter().map(|topic| topic.value).collect();
-    problems.finish().map(|warnings| Config { server, store, poll, sources, topics, warnings })
+    problems.finish().map(|warnings| Config { server, store, poll, merging, sources, topics, warnings })
 }
 
 fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Server {
@@ -248,21 +249,11 @@ fn network(text: At<String>, problems: &mut Problems<'_>) -> Option<IpNet> {
     read
 }
 
-fn grounds(mut table: Reader<'_>, default: Grounds, problems: &mut Problems<'_>) -> Grounds {
-    let grounds = Grounds {
-        same_guid: table.boolean("same_guid", problems).unwrap_or(default.same_guid),
-        same_url: table.boolean("same_url", problems).unwrap_or(default.same_url),
-        same_content: table.boolean("same_content", problems).unwrap_or(default.same_content),
-    };
-    table.finish(problems);
-    grounds
-}
-
 fn sources(
     mut table: Reader<'_>,
     around: &Surroundings<'_>,
     intervals: &Intervals,
-    grounds: Grounds,
+    merging: &Defaults,
     problems: &mut Problems<'_>,
 ) -> Vec<Declared> {
     let mut found = Vec::new();
@@ -270,7 +261,7 @@ fn sources(
         let name = format!("[sources.{}]", key.value);
         let Some(inner) = table::table(&name, value, problems) else { continue };
         match SourceKey::new(&key.value) {
-            Ok(source_key) => found.extend(source(source_key, key.span, inner, around, intervals, grounds, problems)),
+            Ok(source_key) => found.extend(source(source_key, key.span, inner, around, intervals, merging, problems)),
             Err(problem) => problems.add(&key.span, problem.to_string(), None),
         }
     }
@@ -283,7 +274,7 @@ fn source(
     mut table: Reader<'_>,
     around: &Surroundings<'_>,
     intervals: &Intervals,
-    defaults: Grounds,
+    merging: &Defaults,
     problems: &mut Problems<'_>,
 ) -> Option<Declared> {
     let address = table.text("url", problems);
@@ -294,7 +285,7 @@ fn source(
         table.texts("was", problems).into_iter().filter_map(|it| source_key(it, problems)).collect();
     let priority = table.number("priority", -1_000_000..=1_000_000, problems);
     let name = format!("[sources.{key}.merge]");
-    let grounds = grounds(table.table("merge", &name, problems), defaults, problems);
+    let merging = merging::of_source(table.table("merge", &name, problems), merging, problems);
     let min = table.duration("min_interval", Duration::from_secs(1)..=YEAR, problems);
     let max = table.duration("max_interval", Duration::from_secs(1)..=YEAR, problems);
     let keep = table.duration("keep", KEEP, problems).map_or(intervals.keep, |keep| keep.value);
@@ -332,7 +323,8 @@ fn source(
         title,
         topics: topics.iter().map(|topic| topic.value.clone()).collect(),
         priority: priority.and_then(|priority| i32::try_from(priority).ok()).unwrap_or(0),
-        grounds,
+        grounds: merging.grounds,
+        reissue_limit: merging.reissue_limit,
         min_interval,
         max_interval,
         keep,

@@ -74,6 +74,31 @@ impl<'t> Reader<'t> {
         found
     }
 
+    /// A number from 0 to 1.
+    pub(super) fn share(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<f32> {
+        let value = self.take(key)?;
+        let span = value.span();
+        let written = match value.get_ref() {
+            DeValue::Float(float) => float.as_str().parse::<f32>().ok(),
+            DeValue::Integer(integer) => integer.as_str().parse::<f32>().ok(),
+            _ => None,
+        };
+        let share = written.filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            problems.add(&span, format!("`{key}` must be a number from 0 to 1"), Some(format!("write {key} = 0.7")));
+        }
+        share
+    }
+
+    /// Whether nothing stands in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.left.contains_key(key)
+    }
+
     /// A whole number within bounds.
     pub(super) fn number(
         &mut self,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::config::{self, Config, Problem, Surroundings};
+use crate::config::{self, Config, Problem, RuleKind, Surroundings};
 use crate::model::source::{Location, SourceKey};
 
 fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
@@ -52,8 +52,17 @@ const EVERY_KEY: &str = r#"
         path = "/var/lib/mill"
         cache = "128MB"
         keep = "3y"
-        [merge]
+        [merging]
         same_content = false
+        threshold = 0.7
+        containment = 1
+        window = "48h"
+        reissue_limit = 200
+        release_after = "7d"
+        [[merge]]
+        urls = ["https://a.example/1", "https://b.example/2"]
+        [[never_merge]]
+        query = 'title:"weekly thread"'
         [poll]
         min_interval = "30m"
         max_interval = "2d"
@@ -86,7 +95,7 @@ const EVERY_KEY: &str = r#"
         remove_selectors = [".related", "aside"]
         min_interval = "1h"
         max_interval = "3h"
-        merge = { same_url = false }
+        merge = { same_url = false, near_duplicate = false }
         headers = { "X-Key" = "plain", "X-File" = { file = "secret" } }
         [sources.two]
         url = "file:news.xml"
@@ -110,10 +119,15 @@ fn every_key_is_understood() {
         (Duration::from_secs(3600), Duration::from_secs(10_800), -3)
     );
     assert_eq!((one.grounds.same_guid, one.grounds.same_url, one.grounds.same_content), (true, false, false));
+    assert!(!one.grounds.near_duplicate && config.sources[1].grounds.near_duplicate);
+    assert_eq!((one.grounds.threshold, one.grounds.containment, one.reissue_limit), (0.7, 1.0, 200));
     assert_eq!(
         one.headers.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect::<Vec<_>>(),
         ["X-Key=plain", "X-File=s3cret"]
     );
+    let kinds: Vec<RuleKind> = config.merging.rules.iter().map(|rule| rule.kind).collect();
+    assert_eq!(kinds, [RuleKind::Together, RuleKind::Apart]);
+    assert_eq!(config.merging.window, Duration::from_secs(48 * 3600));
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     assert_eq!((one.keep, one.keep_entries), (days(90), Some(500)));
     assert_eq!((config.sources[1].keep, config.sources[1].keep_entries), (days(3 * 365), None));
@@ -209,6 +223,37 @@ fn selectors_are_checked_where_they_stand() {
     );
     let told = read(&format!("[sources.a]\n{URL}\ncontent_selector = \"p\"")).warnings;
     assert_eq!(told[0].to_string(), "line 3, column 20: nothing uses this selector without `full_text = true`");
+}
+
+#[test]
+fn rules_of_merging_are_checked_where_they_stand() {
+    let help = "(write urls = [\"https://a.example/1\", \"https://b.example/2\"] or query = '…')";
+    check("[[merge]]", &[&format!("line 1, column 1: [[merge]] names nothing {help}")]);
+    check(
+        "[[never_merge]]\nurls = [\"https://a.example/1\"]",
+        &[&format!("line 1, column 1: [[never_merge]] must name at least two addresses {help}")],
+    );
+    check(
+        "[[merge]]\nurls = [\"a\", \"https://a.example/1\"]",
+        &["line 2, column 9: `a` is no address of an entry (write \"https://example.org/news/1\")"],
+    );
+    check(
+        "[[never_merge]]\nquery = 'titel:x'",
+        &["line 2, column 9: `query`: character 1: there is no field `titel:` (did you mean `title:`?)"],
+    );
+    check(
+        "[[never_merge]]\nquery = 'x'\nurls = []",
+        &["line 1, column 1: [[never_merge]] has both `urls` and `query` (make two rules of it)"],
+    );
+    check(
+        "[merging]\nthreshold = 2",
+        &["line 2, column 13: `threshold` must be a number from 0 to 1 (write threshold = 0.7)"],
+    );
+    check("[merge]\nwindow = \"1s\"", &["line 2, column 10: `window` must be from 1h to 30d"]);
+    check(
+        "[merge]\n[merging]\nwindow = \"2h\"",
+        &["line 1, column 1: [merge] and [merging] are the same settings (keep [merging])"],
+    );
 }
 
 #[test]

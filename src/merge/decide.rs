@@ -28,6 +28,8 @@ pub struct Arrival {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Likeness {
     pub entry: Seq,
+    /// Which of its sightings was compared.
+    pub sighting: Seq,
     pub score: f32,
     pub evidence: String,
 }
@@ -92,13 +94,11 @@ pub fn decide(
     let mut changes = Vec::new();
     let mut given = HashSet::new();
     for one in seen {
+        let is_taken = |id: &PublicId| given.contains(id) || (facts.is_taken)(*id);
         let change = match choose(arrival, &one, &known, facts) {
             Choice::Update(seq, index) => update(arrival, &one, &known.entries[&seq], index),
-            Choice::Join(seq, join) => Some(joined(arrival, &one, &known.entries[&seq], join, next)),
-            Choice::New => {
-                let is_taken = |id: &PublicId| given.contains(id) || (facts.is_taken)(*id);
-                Some(new(arrival, &one, is_taken, next))
-            }
+            Choice::Join(seq, join) => Some(joined(arrival, &one, &known.entries[&seq], join, is_taken, next)),
+            Choice::New => Some(new(arrival, &one, is_taken, next)),
         };
         let Some(change) = change else { continue };
         given.insert(change.entry.id);
@@ -123,6 +123,8 @@ struct Join {
     ground: Ground,
     score: f32,
     evidence: String,
+    /// The sighting that was compared; `None` for an entry's first one.
+    with: Option<Seq>,
 }
 
 fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>) -> Choice {
@@ -152,8 +154,12 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>)
     alike.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.entry.cmp(&right.entry)));
     for likeness in alike {
         if known.entries.get(&likeness.entry).is_some_and(|entry| !holds(entry, &arrival.scope)) {
-            let join =
-                Join { ground: Ground::NearDuplicate, score: likeness.score, evidence: likeness.evidence.clone() };
+            let join = Join {
+                ground: Ground::NearDuplicate,
+                score: likeness.score,
+                evidence: likeness.evidence.clone(),
+                with: Some(likeness.sighting),
+            };
             return Choice::Join(likeness.entry, join);
         }
     }
@@ -222,7 +228,7 @@ fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Fa
     if key.kind == KeyKind::Content {
         let copy = sharing.next()?;
         let evidence = format!("the same text as in {}", copy.source.as_str());
-        return Some(Join { ground: Ground::SameContent, score: 1.0, evidence });
+        return Some(Join { ground: Ground::SameContent, score: 1.0, evidence, with: Some(copy.seq) });
     }
     let (copy, agreement) = sharing.find_map(|copy| Some((copy, agreement(one, copy, facts)?)))?;
     let (ground, what) = match key.kind {
@@ -235,7 +241,7 @@ fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Fa
         agreement.of,
         agreement.score
     );
-    Some(Join { ground, score: 1.0, evidence })
+    Some(Join { ground, score: 1.0, evidence, with: Some(copy.seq) })
 }
 
 fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Option<Agreement> {
@@ -275,6 +281,7 @@ fn sighting(arrival: &Arrival, one: &Identified, seq: Seq, id: PublicId, join: J
         ground: join.ground,
         score: join.score,
         evidence: join.evidence,
+        matched: join.with,
         keys: one.keys().collect(),
         fingerprint: one.fingerprint,
         reading: one.reading,
@@ -288,15 +295,13 @@ fn take(next: &mut Seq) -> Seq {
 }
 
 fn new(arrival: &Arrival, one: &Identified, is_taken: impl Fn(&PublicId) -> bool, next: &mut Seq) -> Change {
-    let alone = *one.ids.last().expect("identify gives at least one id");
     let seq = take(next);
-    let free = one.ids.iter().find(|id| !is_taken(id)).copied();
-    // All taken: the same source once had an entry of this name that was parted from it or whose name moved on.
-    let id = free.unwrap_or_else(|| numbered(alone, seq));
-    let join = Join { ground: Ground::First, score: 1.0, evidence: String::new() };
+    let id = free_id(one, is_taken, seq);
+    let join = Join { ground: Ground::First, score: 1.0, evidence: String::new(), with: None };
     let sighting = sighting(arrival, one, take(next), id, join);
     let new_keys = sighting.keys.clone();
-    let entry = Entry { seq, id, first_seen: arrival.now, sightings: vec![sighting], placements: Vec::new() };
+    let entry =
+        Entry { seq, id, first_seen: arrival.now, sightings: vec![sighting], placements: Vec::new(), held: None };
     Change {
         kind: ChangeKind::New,
         new_text: entry.sightings[0].text,
@@ -308,14 +313,27 @@ fn new(arrival: &Arrival, one: &Identified, is_taken: impl Fn(&PublicId) -> bool
     }
 }
 
-fn numbered(id: PublicId, seq: Seq) -> PublicId {
-    let name_space = uuid::Uuid::from_bytes(id.0);
-    PublicId(uuid::Uuid::new_v5(&name_space, &seq.0.to_be_bytes()).into_bytes())
+/// The strongest id that nothing has yet: what an observation is called, or would be called if it stood alone.
+fn free_id(one: &Identified, is_taken: impl Fn(&PublicId) -> bool, seq: Seq) -> PublicId {
+    let free = one.ids.iter().find(|id| !is_taken(id)).copied();
+    free.unwrap_or_else(|| {
+        // All taken: the same source once had an entry of this name that was parted from it or whose name moved on.
+        let alone = one.ids.last().expect("identify gives at least one id");
+        let name_space = uuid::Uuid::from_bytes(alone.0);
+        PublicId(uuid::Uuid::new_v5(&name_space, &seq.0.to_be_bytes()).into_bytes())
+    })
 }
 
-fn joined(arrival: &Arrival, one: &Identified, entry: &Entry, join: Join, next: &mut Seq) -> Change {
-    let alone = *one.ids.last().expect("identify gives at least one id");
-    let sighting = sighting(arrival, one, take(next), alone, join);
+fn joined(
+    arrival: &Arrival,
+    one: &Identified,
+    entry: &Entry,
+    join: Join,
+    is_taken: impl Fn(&PublicId) -> bool,
+    next: &mut Seq,
+) -> Change {
+    let seq = take(next);
+    let sighting = sighting(arrival, one, seq, free_id(one, is_taken, seq), join);
     let new_keys = sighting.keys.clone();
     let new_text = sighting.text;
     let mut entry = entry.clone();

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::merge::canonical;
 use crate::model::document::{Observation, RawHtml};
-use crate::model::entry::{Key, KeyKind, PublicId, TextDigest, Texts};
+use crate::model::entry::{Key, KeyKind, PublicId, Sighting, TextDigest, TextName, Texts};
 use crate::model::source::Scope;
 use crate::text;
 
@@ -108,6 +108,43 @@ pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation
         .collect()
 }
 
+/// Recognises a stored sighting as it was recognised when it came; for deciding on it once more. Its keys are those that it has.
+pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
+    let Texts { summary, content } = texts;
+    let shown = [&summary, &content].into_iter().flatten().map(|html| text::visible(&html.0));
+    let text = shown.max_by_key(String::len).unwrap_or_default();
+    let of = |kind| sighting.keys.iter().rev().find(|key| key.kind == kind).copied();
+    let own = sighting.keys.first().copied().unwrap_or(Key { kind: KeyKind::Guid, hash: sighting.fingerprint });
+    let guid = sighting.guid.as_ref();
+    let is_global = guid.is_some_and(|guid| {
+        is_global(&guid.value, guid.is_permalink) && own == own_key(&authority(&guid.value), &["global", &guid.value])
+    });
+    Identified {
+        observation: Observation {
+            guid: sighting.guid.clone(),
+            title: sighting.title.clone(),
+            url: sighting.url.clone(),
+            published: sighting.published,
+            authors: sighting.authors.clone(),
+            categories: sighting.categories.clone(),
+            summary,
+            content,
+            enclosures: sighting.enclosures.clone(),
+            language: sighting.language.clone(),
+            ..Observation::default()
+        },
+        own,
+        url: of(KeyKind::Url),
+        content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
+        is_global,
+        ids: vec![sighting.id],
+        fingerprint: sighting.fingerprint,
+        reading: sighting.reading,
+        text,
+        digest: sighting.text.map(TextName::digest),
+    }
+}
+
 /// How often each guid and each canonical address stands in a document.
 struct Repeats<'a> {
     guids: HashMap<&'a str, usize>,
@@ -178,7 +215,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
         }
     };
     let home = if is_global { authority(guid.unwrap_or_default()) } else { Cow::Borrowed(scope.as_str()) };
-    let own = Key { kind: KeyKind::Guid, hash: near(&home, hash(&name)) };
+    let own = own_key(&home, &name);
     let site = || observation.address().and_then(canonical::site_host).unwrap_or_default();
     let url = named.map(|it| Key { kind: KeyKind::Url, hash: near(site(), hash(&["url", &it.canonical])) });
 
@@ -207,6 +244,10 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
         text,
         observation,
     }
+}
+
+fn own_key(home: &str, name: &[&str]) -> Key {
+    Key { kind: KeyKind::Guid, hash: near(home, hash(name)) }
 }
 
 /// A hash that sorts beside those of the same home: a document's keys lie together on the disk, and writing or looking them up

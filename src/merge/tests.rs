@@ -328,13 +328,14 @@ fn names_that_wander_between_items_hide_none() {
 fn a_proposal_of_likeness_joins_where_no_key_does() {
     let mut world = World::default();
     world.poll("one", &[seen("1", "https://one.example/a", "A pact", LONG)]);
-    world.alike = Some(Likeness { entry: Seq(1), score: 0.9, evidence: "nine tenths of its text".to_owned() });
+    world.alike =
+        Some(Likeness { entry: Seq(1), sighting: Seq(2), score: 0.9, evidence: "nine tenths of its text".to_owned() });
     assert_eq!(
         world.poll("other", &[seen("2", "https://other.example/b", "A pact", OTHER)]),
         [(ChangeKind::Joined, Ground::NearDuplicate)]
     );
     // Never within one source, where likeness is no evidence.
-    world.alike = Some(Likeness { entry: Seq(1), score: 0.9, evidence: String::new() });
+    world.alike = Some(Likeness { entry: Seq(1), sighting: Seq(2), score: 0.9, evidence: String::new() });
     assert_eq!(
         world.poll("one", &[seen("9", "https://one.example/z", "A storm", OTHER)]),
         [(ChangeKind::New, Ground::First)]

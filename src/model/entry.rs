@@ -61,6 +61,12 @@ impl TextName {
         Self(name)
     }
 
+    pub fn digest(self) -> TextDigest {
+        let mut digest = [0; 8];
+        digest.copy_from_slice(&self.0[8..]);
+        TextDigest(digest)
+    }
+
     /// The sighting that it names a text of.
     pub fn sighting(self) -> Seq {
         let mut number = [0; 8];
@@ -137,6 +143,8 @@ pub struct Sighting {
     pub score: f32,
     /// One sentence for `why`: what was compared and found.
     pub evidence: String,
+    /// The sighting that it was compared with; `None` for an entry's first one.
+    pub matched: Option<Seq>,
     /// Every key it has ever had, so that later copies of an older version find it too. What its source calls it now stands first.
     pub keys: Vec<Key>,
     /// Equal as long as nothing that we keep has changed; blind to dates and to rotating addresses inside the text.
@@ -162,4 +170,6 @@ pub struct Entry {
     pub sightings: Vec<Sighting>,
     /// Every feed that it belongs to, in the order of joining.
     pub placements: Vec<Placement>,
+    /// Since when it is held back from every feed, as a part of what looks like a mass re-issue.
+    pub held: Option<Timestamp>,
 }

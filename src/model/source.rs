@@ -153,23 +153,36 @@ pub struct Validators {
     pub last_modified: Option<Vec<u8>>,
 }
 
-/// Which grounds may join a copy to an entry that exists. A join needs its ground on both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which grounds may join a copy to an entry that exists, and how strict they are. A join needs its ground on both sides, and the
+/// stricter thresholds of the two hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grounds {
     /// Across sources; within one source the same guid always means the same entry.
     pub same_guid: bool,
     pub same_url: bool,
     pub same_content: bool,
+    pub near_duplicate: bool,
+    /// Least share of the word runs of both texts together that they have in common, for a near-duplicate. From 0 to 1.
+    pub threshold: f32,
+    /// Least share of the shorter text's word runs that the longer one holds, for a summary or an abridgement. From 0 to 1.
+    pub containment: f32,
 }
 
 impl Default for Grounds {
     fn default() -> Self {
-        Self { same_guid: true, same_url: true, same_content: true }
+        Self {
+            same_guid: true,
+            same_url: true,
+            same_content: true,
+            near_duplicate: true,
+            threshold: 0.6,
+            containment: 0.8,
+        }
     }
 }
 
 /// One upstream feed as declared in `feeds.toml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     pub key: SourceKey,
     /// Keys that this source had before.
@@ -181,6 +194,8 @@ pub struct Source {
     /// Of an entry's sightings the one with the highest priority is shown.
     pub priority: i32,
     pub grounds: Grounds,
+    /// More new entries than this in one document, and more than half of it, look like a mass re-issue.
+    pub reissue_limit: usize,
     /// Shortest wait between two polls.
     pub min_interval: Duration,
     /// Longest wait between two polls while all is well.

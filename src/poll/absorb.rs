@@ -151,6 +151,7 @@ fn write(change: Change, one: &Identified, texts: &mut HashMap<TextDigest, Vec<u
     dropped_keys.retain(|key| !other_holds(key));
     let text = new_text.zip(one.digest).and_then(|(name, digest)| Some((name, texts.remove(&digest)?)));
     EntryWrite {
+        new_id: (kind == ChangeKind::Joined).then(|| entry.sightings[sighting].id),
         entry: Arc::unwrap_or_clone(entry),
         is_new: kind == ChangeKind::New,
         new_keys,

@@ -213,6 +213,7 @@ impl Rule {
         Ok(Some(EntryWrite {
             entry,
             is_new: false,
+            new_id: None,
             new_keys: Vec::new(),
             dropped_keys: Vec::new(),
             text: None,

@@ -79,6 +79,7 @@ fn entry_bytes(store: &Store, key: &[u8], value: &[u8]) -> Result<u64, StoreErro
     let entry = record::read_entry(seq, value)?;
     let mut bytes = key.len() + value.len() + keys::id(entry.id).len() + 8;
     for sighting in &entry.sightings {
+        bytes += if sighting.id == entry.id { 0 } else { keys::id(sighting.id).len() + 8 };
         bytes += sighting.keys.iter().map(|key| keys::key(*key, seq).len()).sum::<usize>();
         if let Some(hash) = sighting.text {
             let name = keys::text(hash);

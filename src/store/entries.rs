@@ -29,6 +29,8 @@ pub(in crate::store) const WRITES_OF_ONE_ENTRY: usize = 200;
 pub struct EntryWrite {
     pub entry: Entry,
     pub is_new: bool,
+    /// The stand-alone id of a sighting that joined: given to no other, and found under the entry.
+    pub new_id: Option<PublicId>,
     pub new_keys: Vec<Key>,
     pub dropped_keys: Vec<Key>,
     /// The compressed raw fragments ([`record::TextWriter`]) of the sighting that changed.
@@ -366,6 +368,9 @@ fn put_entry(batch: &mut Batch, write: &EntryWrite) {
         batch.insert(keys::id(write.entry.id), seq.0.to_be_bytes().to_vec());
     } else {
         batch.put(keys::entry(seq), record::write_entry(&write.entry));
+    }
+    if let Some(id) = write.new_id {
+        batch.insert(keys::id(id), seq.0.to_be_bytes().to_vec());
     }
     if let Some((hash, bytes)) = &write.text {
         // Under this name lies nothing, or the same bytes.

@@ -81,12 +81,13 @@ mod tests {
             ground: Ground::First,
             score: 1.0,
             evidence: String::new(),
+            matched: None,
             keys: Vec::new(),
             fingerprint: [0; 16],
             reading: [0; 16],
         };
         let (seq, id, first_seen) = (Seq(1), PublicId([1; 16]), Timestamp::UNIX_EPOCH);
-        Entry { seq, id, first_seen, sightings: vec![sighting], placements: Vec::new() }
+        Entry { seq, id, first_seen, sightings: vec![sighting], placements: Vec::new(), held: None }
     }
 
     #[test]

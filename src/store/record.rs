@@ -135,6 +135,8 @@ struct SightingRecord {
     fingerprint: Hash,
     #[cbor(n(21), with = "minicbor::bytes")]
     reading: Hash,
+    #[n(22)]
+    matched: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -157,6 +159,8 @@ struct EntryRecord {
     sightings: Vec<SightingRecord>,
     #[n(3)]
     placements: Vec<PlacementRecord>,
+    #[n(4)]
+    held: Option<i64>,
 }
 
 pub fn write_entry(entry: &Entry) -> Vec<u8> {
@@ -165,6 +169,7 @@ pub fn write_entry(entry: &Entry) -> Vec<u8> {
         first_seen: millis(entry.first_seen),
         sightings: entry.sightings.iter().map(sighting_record).collect(),
         placements: entry.placements.iter().map(placement_record).collect(),
+        held: entry.held.map(millis),
     })
 }
 
@@ -179,6 +184,7 @@ pub fn read_entry(seq: Seq, bytes: &[u8]) -> Result<Entry, StoreError> {
         first_seen: instant(record.first_seen),
         sightings: record.sightings.into_iter().map(sighting).collect(),
         placements: record.placements.into_iter().filter_map(placement).collect(),
+        held: record.held.map(instant),
     })
 }
 
@@ -210,6 +216,7 @@ fn sighting_record(sighting: &Sighting) -> SightingRecord {
         keys: sighting.keys.iter().map(|key| KeyRecord { kind: kind_byte(key.kind), hash: key.hash }).collect(),
         fingerprint: sighting.fingerprint,
         reading: sighting.reading,
+        matched: sighting.matched.map(|seq| seq.0),
     }
 }
 
@@ -236,6 +243,7 @@ fn sighting(record: SightingRecord) -> Sighting {
         keys: record.keys.into_iter().filter_map(key).collect(),
         fingerprint: record.fingerprint,
         reading: record.reading,
+        matched: record.matched.map(Seq),
     }
 }
 

@@ -201,6 +201,9 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
         batch.delete(keys::leaving(scope, *left_at, seq));
     }
     let Some(sighting) = removal.sighting() else { return };
+    if sighting.id != before.id {
+        batch.delete(keys::id(sighting.id));
+    }
     batch.delete(keys::page(sighting.seq));
     let others = || after.iter().flat_map(|entry| &entry.sightings);
     if let Some(hash) = sighting.text.filter(|hash| !others().any(|other| other.text == Some(*hash))) {

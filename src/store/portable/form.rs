@@ -46,6 +46,8 @@ pub(super) struct SightingForm {
     score: f32,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     evidence: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    matched: Option<u64>,
     /// `guid:…`, `url:…` or `content:…`, what its source calls it now first.
     keys: Vec<String>,
     fingerprint: Hash,
@@ -182,6 +184,7 @@ pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
         ground,
         score,
         evidence,
+        matched,
         keys,
         fingerprint,
         reading,
@@ -216,6 +219,7 @@ pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
         ground: ground.name().to_owned(),
         score,
         evidence,
+        matched: matched.map(|seq| seq.0),
         keys: keys.iter().map(|key| format!("{}:{}", key_name(key.kind), hex(&key.hash))).collect(),
         fingerprint: Hash(fingerprint),
         reading: Hash(reading),
@@ -255,6 +259,7 @@ pub(super) fn sighting(form: &SightingForm) -> Result<Sighting, String> {
         ground: ground.ok_or_else(|| format!("`{}` is no ground", form.ground))?,
         score: form.score,
         evidence: form.evidence.clone(),
+        matched: form.matched.map(Seq),
         keys: form.keys.iter().map(key).collect::<Result<_, _>>()?,
         fingerprint: form.fingerprint.0,
         reading: form.reading.0,

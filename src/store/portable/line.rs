@@ -32,6 +32,8 @@ pub(super) enum Line {
         first_seen: Millis,
         sightings: Vec<SightingForm>,
         feeds: Vec<PlacementForm>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Millis>,
     },
     Text {
         text: Hash,
@@ -151,13 +153,14 @@ impl Line {
                 let counters = Counters { next: *next, entries: *entries, sightings: *sightings };
                 (keys::COUNTERS.to_vec(), record::write_counters(&counters))
             }
-            Self::Entry { seq, id, first_seen, sightings, feeds } => {
+            Self::Entry { seq, id, first_seen, sightings, feeds, held } => {
                 let entry = Entry {
                     seq: Seq(*seq),
                     id: PublicId(id.0),
                     first_seen: first_seen.instant()?,
                     sightings: sightings.iter().map(form::sighting).collect::<Result<_, _>>()?,
                     placements: feeds.iter().map(form::placement).collect::<Result<_, _>>()?,
+                    held: held.map(Millis::instant).transpose()?,
                 };
                 if entry.sightings.is_empty() {
                     return Err("an entry without a sighting".to_owned());
@@ -318,13 +321,14 @@ fn retention_line(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> 
 }
 
 fn entry_line(entry: Entry) -> Line {
-    let Entry { seq, id, first_seen, sightings, placements } = entry;
+    let Entry { seq, id, first_seen, sightings, placements, held } = entry;
     Line::Entry {
         seq: seq.0,
         id: Id(id.0),
         first_seen: Millis::of(first_seen),
         sightings: sightings.into_iter().map(form::sighting_form).collect(),
         feeds: placements.into_iter().map(|placement| form::placement_form(&placement)).collect(),
+        held: held.map(Millis::of),
     }
 }
 

@@ -55,6 +55,7 @@ fn sighting(number: u8) -> Sighting {
         ground: Ground::SameUrl,
         score: 0.87,
         evidence: "the same address".to_owned(),
+        matched: None,
         keys: vec![key(KeyKind::Guid, number), key(KeyKind::Url, number), key(KeyKind::Content, number)],
         fingerprint: [number; 16],
         reading: [number; 16],
@@ -66,6 +67,7 @@ fn write(number: u8) -> EntryWrite {
     let feeds = [FeedId::All, FeedId::Source(Scope("bbc~2".into())), FeedId::Topic(TopicKey::new("world").unwrap())];
     EntryWrite {
         is_new: true,
+        new_id: None,
         new_keys: sighting.keys.clone(),
         dropped_keys: Vec::new(),
         text: sighting.text.map(|hash| (hash, TextWriter::default().write(Some("<p>Short</p>"), None))),
@@ -77,6 +79,7 @@ fn write(number: u8) -> EntryWrite {
             first_seen: at(1_790_000_000_123),
             sightings: vec![sighting],
             placements: feeds.into_iter().map(|feed| Placement { feed, sort_at: at(-5) }).collect(),
+            held: None,
         },
     }
 }
