@@ -156,6 +156,7 @@ pub struct Validators {
 /// Which grounds may join a copy to an entry that exists, and how strict they are. A join needs its ground on both sides, and the
 /// stricter thresholds of the two hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each ground, as the file has them")]
 pub struct Grounds {
     /// Across sources; within one source the same guid always means the same entry.
     pub same_guid: bool,
