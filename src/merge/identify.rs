@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
+use crate::merge::alike::index::Sketch;
 use crate::merge::canonical;
 use crate::model::document::{Observation, RawHtml};
 use crate::model::entry::{Key, KeyKind, PublicId, Sighting, TextDigest, TextName, Texts};
@@ -42,6 +43,8 @@ pub struct Identified {
     pub text: String,
     /// Of the raw fragments; `None` without any.
     pub digest: Option<TextDigest>,
+    /// What near-duplicates are found by; depends on the whole document, so it is made apart ([`crate::merge::alike::sketches`]).
+    pub sketch: Option<Sketch>,
 }
 
 impl Identified {
@@ -142,6 +145,7 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
         reading: sighting.reading,
         text,
         digest: sighting.text.map(TextName::digest),
+        sketch: None,
     }
 }
 
@@ -235,6 +239,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
     Identified {
         content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
         digest: digest(&own, &observation),
+        sketch: None,
         fingerprint,
         reading,
         own,

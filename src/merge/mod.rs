@@ -7,6 +7,7 @@
 //! come as further candidates with a score.
 
 pub mod agree;
+pub mod alike;
 pub mod canonical;
 pub mod decide;
 pub mod identify;

@@ -14,6 +14,7 @@ use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
 use crate::poll::retention;
 use crate::poll::topics::Topics;
+use crate::poll::window::Window;
 use crate::select::candidate::SourceFacts;
 use crate::select::catalogue::Catalogue;
 use crate::store::engine::StoreError;
@@ -43,10 +44,12 @@ pub fn absorb(
     catalogue: &Catalogue,
     prepared: Prepared,
     counters: &mut Counters,
+    window: &mut Window,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
-    let known = gather(store, &seen)?;
+    let mut known = gather(store, &seen)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
+    window.propose(store, catalogue, &arrival, &seen, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
     let facts = Facts {
         text: &|name| visible(store, name),
@@ -61,13 +64,14 @@ pub fn absorb(
     let wants_pages = catalogue.source(&key).is_some_and(|source| source.full_text.is_some());
     let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
     let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
-    let mut commit = Commit::default();
+    let mut commit = Commit { at: Some(arrival.now), ..Commit::default() };
     for (change, one) in changes {
         count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
         if wants_pages {
             absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
         }
         let index = change.sighting;
+        commit.sketches.extend(window.take(&change, &one));
         let mut write = write(change, &one, &mut texts);
         if let Some(placements) = latest.get(&write.entry.seq) {
             write.entry.placements.clone_from(placements);
@@ -114,7 +118,7 @@ fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
     Ok(known)
 }
 
-fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 

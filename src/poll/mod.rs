@@ -13,6 +13,7 @@ pub mod pages;
 pub mod prepare;
 pub mod retention;
 pub mod topics;
+pub mod window;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

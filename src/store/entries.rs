@@ -8,12 +8,14 @@ use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
+use crate::store::sketches::{self, SketchWrite};
 use crate::store::snapshot::{Snapshot, Snapshots};
 use crate::store::source::SourceState;
 use crate::store::tombstone::{self, Move};
@@ -47,6 +49,10 @@ pub struct Commit {
     pub counters: Option<Counters>,
     pub sources: Vec<(Scope, Arc<SourceState>)>,
     pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
+    /// When the poll was, by our clock; needed only with sketches.
+    pub at: Option<Timestamp>,
+    /// Of sightings that are new or changed; they replace earlier ones.
+    pub sketches: Vec<SketchWrite>,
     /// What of a source's document has moved; before the document itself.
     pub moved: Option<(Scope, Vec<Move>)>,
 }
@@ -246,6 +252,7 @@ impl Store {
             put_entry(&mut batch, write);
         }
         self.put_counters(&mut batch, commit);
+        sketches::put(&mut batch, commit.at, &commit.sketches);
         for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {
             if batch.len() + 8 > WRITES_LIMIT {
                 self.apply(&std::mem::take(&mut batch))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 use url::Url;
 
+use crate::merge::alike::index::Member;
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
@@ -17,6 +18,7 @@ use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::pages::PageText;
+use crate::store::sketches::SketchWrite;
 use crate::store::source::SourceState;
 use crate::store::tombstone::Tombstone;
 
@@ -369,6 +371,61 @@ fn inflated(what: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         return Err(damaged(what, "its length is absurd"));
     }
     zstd::bulk::decompress(bytes, length).map_err(|error| damaged(what, &error.to_string()))
+}
+
+#[derive(Encode, Decode)]
+struct SketchRecord {
+    #[n(0)]
+    entry: u64,
+    #[n(1)]
+    sighting: u64,
+    #[n(2)]
+    source: String,
+    #[n(3)]
+    published: i64,
+    #[n(4)]
+    first_seen: i64,
+    /// Places of own words, from and to.
+    #[n(5)]
+    own: Vec<u32>,
+    /// Four bytes each, from the lowest.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    prints: Vec<u8>,
+}
+
+#[derive(Encode, Decode)]
+struct SketchesRecord {
+    #[n(0)]
+    sketches: Vec<SketchRecord>,
+}
+
+pub fn write_sketches(sketches: &[SketchWrite]) -> Vec<u8> {
+    let sketches = sketches.iter().map(|SketchWrite { member, prints }| SketchRecord {
+        entry: member.entry.0,
+        sighting: member.sighting.0,
+        source: member.source.as_str().to_owned(),
+        published: millis(member.published),
+        first_seen: millis(member.first_seen),
+        own: member.own.iter().flat_map(|(from, to)| [*from, *to]).collect(),
+        prints: prints.iter().flat_map(|print| print.to_le_bytes()).collect(),
+    });
+    write(&SketchesRecord { sketches: sketches.collect() })
+}
+
+pub fn read_sketches(bytes: &[u8]) -> Result<Vec<SketchWrite>, StoreError> {
+    let record: SketchesRecord = read("some sketches", bytes)?;
+    let sketch = |record: SketchRecord| SketchWrite {
+        member: Member {
+            entry: Seq(record.entry),
+            sighting: Seq(record.sighting),
+            source: Scope(record.source.into()),
+            published: instant(record.published),
+            first_seen: instant(record.first_seen),
+            own: record.own.as_chunks().0.iter().map(|[from, to]| (*from, *to)).collect(),
+        },
+        prints: record.prints.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(),
+    };
+    Ok(record.sketches.into_iter().map(sketch).collect())
 }
 
 #[derive(Encode, Decode)]

@@ -17,6 +17,7 @@ use feedmill::poll::absorb;
 use feedmill::poll::prepare::{self, Fresh};
 use feedmill::poll::retention::Pruning;
 use feedmill::poll::topics::Topics;
+use feedmill::poll::window::Window;
 use feedmill::published::request::FeedRequest;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
@@ -73,6 +74,7 @@ struct World {
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
+    window: Window,
     last: HashMap<usize, LastPoll>,
 }
 
@@ -102,7 +104,8 @@ impl World {
         let base = url::Url::parse("http://localhost/").unwrap();
         let catalogue = Catalogue::new(Arc::new(config), base, scopes, &BTreeMap::new());
         let topics = Topics::read(&catalogue, &store).unwrap();
-        Self { store, topics, catalogue, counters: Counters::default(), last: HashMap::new() }
+        let window = Window::read(&store, &catalogue, start()).unwrap();
+        Self { store, topics, catalogue, counters: Counters::default(), window, last: HashMap::new() }
     }
 
     /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
@@ -125,7 +128,8 @@ impl World {
         prepared.state.facts.last_success = Some(now);
         let hashes = Arc::clone(&prepared.hashes);
         let absorbed =
-            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters).unwrap();
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)
+                .unwrap();
         self.last.insert(source, (absorbed.state, hashes));
         absorbed.new + absorbed.joined + absorbed.updated
     }

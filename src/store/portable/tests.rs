@@ -108,6 +108,8 @@ fn filled() -> Store {
         counters: Some(Counters { next: 90, entries: 40, sightings: 40 }),
         sources: vec![(scope.clone(), Arc::new(state))],
         last_document: Some((scope.clone(), Arc::new(vec![[7; 16], [8; 16]]))),
+        at: None,
+        sketches: Vec::new(),
         moved: Some((
             scope,
             vec![
