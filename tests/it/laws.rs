@@ -65,17 +65,21 @@ fn rss(document: &Document, source: usize) -> String {
     )
 }
 
+fn key(source: usize) -> SourceKey {
+    SourceKey::new(&format!("s{source}")).unwrap()
+}
+
 /// What a poll left: the source's facts, and the hashes of its document.
 type LastPoll = (SourceState, Arc<Vec<[u8; 16]>>);
 
 /// A store that documents are polled into.
-struct World {
-    store: Store,
+pub(crate) struct World {
+    pub(crate) store: Store,
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
     window: Window,
-    last: HashMap<usize, LastPoll>,
+    last: HashMap<SourceKey, LastPoll>,
 }
 
 impl World {
@@ -91,13 +95,17 @@ impl World {
                 "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n{more}"
             )
         };
-        let sources = (0..SOURCES).map(source).collect::<Vec<_>>().concat();
+        Self::of(&(0..SOURCES).map(source).collect::<Vec<_>>().concat())
+    }
+
+    /// A world with a feeds.toml of its own.
+    pub(crate) fn of(feeds: &str) -> Self {
         let around = Surroundings {
             variables: &BTreeMap::new(),
             folder: Path::new("."),
             read_file: &|_| Err(std::io::Error::other("none")),
         };
-        let config = config::read(&sources, &around).unwrap();
+        let config = config::read(feeds, &around).unwrap();
         let store = Store::new(Box::new(MemoryEngine::default()));
         let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), Vec::new())).collect();
         let scopes = store.scopes(&named).unwrap();
@@ -110,14 +118,18 @@ impl World {
 
     /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
     fn poll(&mut self, source: usize, number: usize, document: &Document) -> usize {
-        let key = SourceKey::new(&format!("s{source}")).unwrap();
-        let scope = Scope::from(&key);
-        let (state, last_document) = self.last.remove(&source).unwrap_or_default();
         let now = start() + TimeDelta::minutes(i64::try_from(number * 60 + source).unwrap());
+        self.poll_body(&key(source), rss(document, source).as_bytes(), now)
+    }
+
+    /// Polls the bytes of a document; gives how many changes they made.
+    pub(crate) fn poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> usize {
+        let scope = Scope::from(key);
+        let (state, last_document) = self.last.remove(key).unwrap_or_default();
         let mut prepared = prepare::prepare(Fresh {
-            key: &key,
+            key,
             scope: &scope,
-            body: rss(document, source).as_bytes(),
+            body,
             content_type: None,
             base: None,
             last_document: &last_document,
@@ -130,7 +142,7 @@ impl World {
         let absorbed =
             absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)
                 .unwrap();
-        self.last.insert(source, (absorbed.state, hashes));
+        self.last.insert(key.clone(), (absorbed.state, hashes));
         absorbed.new + absorbed.joined + absorbed.updated
     }
 
@@ -310,7 +322,7 @@ fn items(names: &[&str]) -> Document {
 
 #[test]
 fn a_tombstone_stays_while_it_is_shown_and_400_days_more() {
-    let scope = Scope::from(&SourceKey::new("s0").unwrap());
+    let scope = Scope::from(&key(0));
     let days = |days: i64| start() + TimeDelta::days(days);
     let mut world = World::with("keep_entries = 1\n");
     world.poll(0, 0, &items(&["c", "b", "a"]));
@@ -323,7 +335,7 @@ fn a_tombstone_stays_while_it_is_shown_and_400_days_more() {
     }
     // From day 1,310 on the document shows them no more.
     let before = world.store.last_document(&scope).unwrap();
-    world.last.insert(0, (SourceState::default(), Arc::new(before)));
+    world.last.insert(key(0), (SourceState::default(), Arc::new(before)));
     world.poll(0, 24 * 1_310, &items(&["c"]));
     for (day, is_there) in [(1_700, true), (1_711, false)] {
         world.prune(days(day));
@@ -422,7 +434,7 @@ proptest! {
     fn every_observation_is_shown_once_in_every_feed_it_belongs_to(documents in with_bridges(), order in order()) {
         let world = polled(&documents, &order);
         for (source, documents) in documents.iter().enumerate() {
-            let key = SourceKey::new(&format!("s{source}")).unwrap();
+            let key = key(source);
             let topic = world.catalogue.source(&key).unwrap().topics[0].clone();
             let epoch = page::epoch(&world.store, &FeedId::Topic(topic.clone())).unwrap();
             let feeds = [(FeedId::All, 0), (FeedId::Source(Scope::from(&key)), 0), (FeedId::Topic(topic), epoch)];
@@ -451,7 +463,7 @@ proptest! {
         let after = world.places();
         prop_assert!(after.iter().all(|(seq, place)| before.get(seq) == Some(place)));
         for (source, documents) in documents.iter().enumerate() {
-            let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+            let scope = Scope::from(&key(source));
             let shown = identified(documents.last().unwrap(), source, &scope);
             for one in &shown {
                 prop_assert_eq!(world.times_shown(&FeedId::All, 0, &scope, one), 1);
@@ -478,7 +490,7 @@ proptest! {
                 world.last.clear();
             }
             for (source, documents) in documents.iter().enumerate() {
-                let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+                let scope = Scope::from(&key(source));
                 prop_assert!(world.store.newest(&FeedId::Source(scope), 0, None, usize::MAX).unwrap().len() <= keep);
                 prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
             }
