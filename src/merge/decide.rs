@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::merge::agree::{self, Agreement};
+use crate::merge::alike::compare;
 use crate::merge::canonical;
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
@@ -226,7 +227,8 @@ fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Fa
     let sharing = entry.sightings.iter().filter(|sighting| sighting.keys.contains(&key));
     let mut sharing = sharing.filter(|sighting| admitted((facts.grounds)(&sighting.source)));
     if key.kind == KeyKind::Content {
-        let copy = sharing.next()?;
+        // A podcast's notes may be the same each week.
+        let copy = sharing.find(|copy| !is_other_part(one.observation.title.as_deref(), copy.title.as_deref()))?;
         let evidence = format!("the same text as in {}", copy.source.as_str());
         return Some(Join { ground: Ground::SameContent, score: 1.0, evidence, with: Some(copy.seq) });
     }
@@ -242,6 +244,10 @@ fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Fa
         agreement.score
     );
     Some(Join { ground, score: 1.0, evidence, with: Some(copy.seq) })
+}
+
+fn is_other_part(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| compare::are_of_a_series(one, other))
 }
 
 fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Option<Agreement> {

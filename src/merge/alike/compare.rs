@@ -33,7 +33,7 @@ impl<'t> Reading<'t> {
         let words = (0..).zip(all).filter(|(at, _)| is_own(*at)).map(|(_, word)| word);
         Self {
             words: style::plain(words.collect()),
-            title: title.map(words::words).unwrap_or_default(),
+            title: style::plain(title.map(words::words).unwrap_or_default()),
             run: words::run_length(text),
         }
     }
@@ -77,6 +77,8 @@ pub struct Measures {
     pub titled: usize,
     /// Share of the shorter title's words that the other title has; 0 without titles.
     pub titles: f32,
+    /// The texts are in a script that has capitals, so that names can be told.
+    pub has_capitals: bool,
     /// The titles are alike but for their numbers.
     pub is_series: bool,
     /// A few words of what differs, for people.
@@ -96,6 +98,7 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
         lengths: (one.len(), other.len()),
         titles: titles(one, other),
         is_series: is_series(&one.title, &other.title),
+        has_capitals: one.words.iter().any(|word| word.text.chars().any(char::is_uppercase)),
         ..Measures::default()
     };
     if one.run != other.run || one.len().min(other.len()) < one.run {
@@ -153,10 +156,7 @@ fn substitution<'a, 't>(gap: &Gap<'a, 't>) -> Option<(Words<'a, 't>, Words<'a, '
     if ours.is_empty() || theirs.is_empty() {
         return None;
     }
-    let digits = |words: &Words<'_, '_>| -> String {
-        words.iter().flat_map(|word| word.folded.chars()).filter(|letter| letter.is_numeric()).collect()
-    };
-    let (our_digits, their_digits) = (digits(&ours), digits(&theirs));
+    let (our_digits, their_digits) = (style::digits(&ours), style::digits(&theirs));
     let has_name = |words: &Words<'_, '_>| words.iter().any(|word| word.is_name());
     let kind = match () {
         () if !our_digits.is_empty() && !their_digits.is_empty() && our_digits != their_digits => Kind::Number,
@@ -201,19 +201,34 @@ fn titles(one: &Reading<'_>, other: &Reading<'_>) -> f32 {
     share(one.intersection(&other).count(), one.len().min(other.len()))
 }
 
-/// "Episode 12" and "Episode 13", "1.2.3" and "1.2.4": titles of a series.
-fn is_series(one: &[Word<'_>], other: &[Word<'_>]) -> bool {
-    let digits = |words: &[Word<'_>]| -> String {
-        words.iter().filter(|word| word.is_number()).map(|word| format!("{} ", word.folded)).collect()
+/// Share of the other words from which on titles with different numbers are titles of a series.
+const SERIES: f32 = 0.75;
+
+/// "Episode 12" and "Episode 13", "1.2.3" and "1.2.4": titles of a series. The numbers stand beside the same word, or all the rest is
+/// the same.
+pub(super) fn is_series(one: &[Word<'_>], other: &[Word<'_>]) -> bool {
+    let numbers = |words: &[Word<'_>]| -> Vec<String> {
+        words.iter().filter(|word| word.is_number()).map(|word| word.folded.clone()).collect()
     };
+    let (ours, theirs) = (numbers(one), numbers(other));
+    if ours.is_empty() || theirs.is_empty() || ours == theirs {
+        return false;
+    }
     let plain = |words: &[Word<'_>]| {
         words.iter().filter(|word| !word.is_number()).map(|word| word.hash).collect::<HashSet<_>>()
     };
-    let (one_plain, other_plain) = (plain(one), plain(other));
-    let common = one_plain.intersection(&other_plain).count();
-    let are_alike = share(common, one_plain.len().max(other_plain.len())) >= 0.5;
-    let (one, other) = (digits(one), digits(other));
-    are_alike && !one.is_empty() && !other.is_empty() && one != other
+    let (our_plain, their_plain) = (plain(one), plain(other));
+    let common = our_plain.intersection(&their_plain).count();
+    if share(common, our_plain.len().max(their_plain.len())) >= SERIES {
+        return true;
+    }
+    // The first number, and the word before it; none at the beginning.
+    let first = |words: &[Word<'_>]| {
+        let at = words.iter().position(Word::is_number)?;
+        Some((at.checked_sub(1).map(|before| words[before].hash), words[at].hash))
+    };
+    let (ours, theirs) = (first(one), first(other));
+    ours.zip(theirs).is_some_and(|(ours, theirs)| ours.0.is_some() && ours.0 == theirs.0 && ours.1 != theirs.1)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^24")]
@@ -222,7 +237,7 @@ fn share(part: usize, whole: usize) -> f32 {
 }
 
 /// What comparing two texts came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     /// They are the same piece of writing; likeness from 0 to 1.
     Same(f32),
@@ -230,17 +245,59 @@ pub enum Verdict {
     Other(&'static str),
 }
 
+/// Texts of fewer words must be alike in nearly all of them.
+const SHORT: usize = 40;
+/// Least share of the shorter text's words that it must have in common where other words stand in the same places, or it is short.
+const NEARLY_ALL: f32 = 0.9;
+/// One text is about as long as the other up to this ratio: then both must have much in common, and not only the shorter one.
+const LIKE_LENGTH: f32 = 1.5;
+/// Up to this ratio nothing was cut or added: what differs is all there is, as in a template.
+const SAME_LENGTH: f32 = 1.05;
+/// Common words for each other number that an edited version may have, and for each that one of the very same length may.
+const WORDS_A_NUMBER: (usize, usize) = (60, 100);
+/// Common words for each other word that a house style may choose.
+const WORDS_A_CHOICE: usize = 25;
+/// Share of the shorter title's words from which on titles look as if one were filled in where the other was.
+const TITLE_OF_TEMPLATE: f32 = 0.5;
+
 /// Decides on what was measured. The thresholds say how much must be common; what differs can forbid it.
 pub fn judge(measures: &Measures, thresholds: Thresholds) -> Verdict {
-    let Measures { lengths, shared, jaccard, containment, longest, .. } = *measures;
-    let shorter = lengths.0.min(lengths.1);
-    if shorter < LEAST_WORDS {
-        return Verdict::Other("the texts are too short to tell");
+    match objection(measures, thresholds) {
+        None => Verdict::Same(measures.containment.max(measures.jaccard)),
+        Some(reason) => Verdict::Other(reason),
     }
-    let score = jaccard.max(containment);
-    if jaccard < thresholds.threshold && containment < thresholds.containment {
-        return Verdict::Other("they have too little in common");
-    }
-    let _ = (shared, longest);
-    Verdict::Same(score)
+}
+
+fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str> {
+    let Measures { lengths: (one, other), shared, jaccard, containment, numbers, names, others, .. } = *measures;
+    let (shorter, longer) = (one.min(other), one.max(other));
+    let ratio = share(longer, shorter);
+    let is_filled_in = (TITLE_OF_TEMPLATE..1.0).contains(&measures.titles);
+    let allowed_numbers = if ratio <= SAME_LENGTH { shared / WORDS_A_NUMBER.1 } else { 1 + shared / WORDS_A_NUMBER.0 };
+    let allowed_others =
+        if measures.has_capitals { 2 + shared / WORDS_A_CHOICE } else { 1 + shared / WORDS_A_NUMBER.0 };
+    let has_substitutions = numbers + names + others > 0;
+    let objections = [
+        (shorter < LEAST_WORDS, "the texts are too short to tell"),
+        (containment < thresholds.containment, "too little of the shorter text stands in the other"),
+        (ratio < LIKE_LENGTH && jaccard < thresholds.threshold, "the texts have too little in common"),
+        (
+            shorter < SHORT && ratio < LIKE_LENGTH && containment < NEARLY_ALL,
+            "the texts are short and not nearly the same",
+        ),
+        (measures.is_series, "the titles name different numbers of one series"),
+        (names > 0, "other names stand in the same places"),
+        (numbers > allowed_numbers, "other numbers stand in the same places"),
+        (numbers > 0 && is_filled_in, "titles and texts look like one template with other numbers"),
+        (measures.titled > 0, "what differs in the texts differs in the titles as well"),
+        (has_substitutions && containment < NEARLY_ALL, "other words stand in the same places"),
+        (others > allowed_others, "too many other words stand in the same places"),
+    ];
+    objections.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
+}
+
+/// Whether two titles name different parts of one series, so that even the same text does not make one of them.
+pub fn are_of_a_series(one: &str, other: &str) -> bool {
+    let words = |title| style::plain(words::words(title));
+    is_series(&words(one), &words(other))
 }

@@ -15,10 +15,10 @@ use crate::model::Timestamp;
 use crate::model::entry::Seq;
 use crate::model::source::Scope;
 
-/// One of so many runs is sampled: a summary of thirty words keeps three or four.
-const SAMPLED: u32 = 8;
-/// Most runs that are kept of one text, the smallest ones of the sample: of a text of 500 words all of it.
-const PRINTS: usize = 64;
+/// One of so many runs is sampled: a summary of thirty words keeps five.
+const SAMPLED: u32 = 6;
+/// Most runs that are kept of one text, the smallest ones of the sample: of a text of 480 words all of it.
+const PRINTS: usize = 80;
 /// A run that stands in more texts says nothing and is passed over.
 const COMMON: usize = 40;
 /// Most entries that are proposed, and so compared.

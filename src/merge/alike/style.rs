@@ -83,3 +83,19 @@ pub(super) fn are_spellings(one: &str, other: &str) -> bool {
     };
     allowed > 0 && strsim::damerau_levenshtein(one, other) <= allowed
 }
+
+/// The digits of some words, so that 1,000 is 1000, 5m is 5 million, 5.80 is 5.8 and 7:08 pm is 19:08: without zeros, which come and go
+/// with the style.
+pub(super) fn digits(words: &[&Word<'_>]) -> String {
+    let is_afternoon = words.iter().any(|word| word.folded.ends_with("pm"));
+    let mut digits = String::new();
+    for word in words {
+        let number: String = word.folded.chars().filter(|letter| letter.is_numeric()).collect();
+        match number.parse::<u32>() {
+            Ok(hour) if is_afternoon && digits.is_empty() && hour < 12 => digits.push_str(&(hour + 12).to_string()),
+            _ => digits.push_str(&number),
+        }
+    }
+    digits.retain(|digit| digit != '0');
+    digits
+}

@@ -196,38 +196,3 @@ pub(super) fn tallies(pairs: &[Ready], outcomes: &[Outcomes]) -> (BTreeMap<Strin
     }
     (classes, total)
 }
-
-#[test]
-#[ignore = "temporary"]
-fn features() {
-    use feedmill::merge::alike::{compare, own_text};
-    use std::fmt::Write as _;
-    let library = Library::new(&super::set::folder());
-    let pairs = super::set::read(&super::set::folder(), super::set::Half::Tuning).unwrap();
-    let (pairs, _) = ready(&library, pairs).unwrap();
-    let mut out = String::new();
-    for Ready { pair, documents } in &pairs {
-        let mut sources: Vec<_> = documents.iter().map(|document| &document.source).collect();
-        sources.dedup();
-        let sources: String = sources.iter().map(|key| format!("[sources.{key}]\nurl = \"http://{key}.example/feed\"\n")).collect();
-        let mut world = World::of(&format!("[merging]\nnear_duplicate = false\nsame_content = false\n{sources}"));
-        let latest = documents[0].published.max(documents[1].published);
-        for (minutes, number) in [30, 35].into_iter().zip([0, 1]) {
-            let document = &documents[number];
-            world.poll_body(&document.source, document.body.as_bytes(), latest + TimeDelta::minutes(minutes));
-        }
-        let entries = world.store.entries_after(Seq(0), usize::MAX).unwrap();
-        let sketches = world.store.sketches_since(latest - TimeDelta::days(99)).unwrap();
-        let all: Vec<_> = entries.iter().flat_map(|entry| &entry.sightings).collect();
-        let get = |side| all.iter().find(|it| is_called(it.guid.as_ref(), &under_test(side)));
-        let (Some(left), Some(right)) = (get(0), get(1)) else { writeln!(out, "{}\t{}\tsame-source", pair.id, pair.same).unwrap(); continue };
-        let text = |it: &feedmill::model::entry::Sighting| own_text(&it.text.map(|name| world.store.texts(name).unwrap().unwrap()).unwrap_or_default());
-        let (lt, rt) = (text(left), text(right));
-        let find = |it: &feedmill::model::entry::Sighting| sketches.iter().find(|sketch| sketch.member.sighting == it.seq);
-        let (Some(ls), Some(rs)) = (find(left), find(right)) else { writeln!(out, "{}\t{}\tno-sketch\t{}\t{}", pair.id, pair.same, lt.split_whitespace().count(), rt.split_whitespace().count()).unwrap(); continue };
-        let shared = ls.prints.iter().filter(|print| rs.prints.contains(print)).count();
-        let m = compare::measure(&compare::Reading::new(&lt, &ls.member.own, left.title.as_deref()), &compare::Reading::new(&rt, &rs.member.own, right.title.as_deref()));
-        writeln!(out, "{}\t{}\t{}\t{shared}/{}/{}\t{}\t{}\t{}\t{:.3}\t{:.3}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{:?}\t{}", pair.id, pair.same, pair.class, ls.prints.len(), rs.prints.len(), m.lengths.0, m.lengths.1, m.shared, m.jaccard, m.containment, m.longest, m.numbers, m.names, m.others, m.titled, m.titles, m.is_series, m.differences, (left.published.unwrap() - right.published.unwrap()).num_hours()).unwrap();
-    }
-    std::fs::write("/tmp/features.tsv", out).unwrap();
-}
