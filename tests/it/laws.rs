@@ -195,7 +195,7 @@ impl World {
     }
 
     /// What readers see, without what may depend on the order: ids, first sights and places.
-    fn shown(&self) -> BTreeSet<String> {
+    pub(crate) fn shown(&self) -> BTreeSet<String> {
         let request = FeedRequest { limit: Some(2000), ..FeedRequest::plain(FeedName::All, Format::Json) };
         let selection = page::select(&self.store, &self.catalogue, &request, start()).unwrap();
         let entries = selection.entries.into_iter().map(|entry| {

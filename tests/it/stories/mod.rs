@@ -196,3 +196,30 @@ fn the_evaluation_that_was_asked_for_is_written() {
     });
     std::fs::write(file, answer.unwrap()).unwrap();
 }
+
+#[test]
+fn the_world_news_item_is_one_entry_beside_another_whichever_outlet_is_polled_first() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/world-news");
+    if !folder.is_dir() {
+        println!("skipped: {} is not here", folder.display());
+        return;
+    }
+    let documents = ["desk-a.rss", "outlet-b.atom"].map(|name| std::fs::read(folder.join(name)).unwrap());
+    let now = chrono::DateTime::parse_from_rfc3339("2026-11-25T12:00:00Z").unwrap().to_utc();
+    let mut shown = BTreeSet::new();
+    for order in [[0, 1], [1, 0]] {
+        let keys = ["desk-a", "outlet-b"].map(|key| feedmill::model::source::SourceKey::new(key).unwrap());
+        let mut world = crate::laws::World::of(
+            "[sources.desk-a]\nurl = \"http://a.example/\"\n[sources.outlet-b]\nurl = \"http://b.example/\"\n",
+        );
+        for number in order {
+            world.poll_body(&keys[number], &documents[number], now);
+        }
+        let entries = world.store.entries_after(feedmill::model::entry::Seq(0), usize::MAX).unwrap();
+        let mut sightings: Vec<usize> = entries.iter().map(|entry| entry.sightings.len()).collect();
+        sightings.sort_unstable();
+        assert_eq!(sightings, [1, 2], "{order:?}");
+        shown.insert(world.shown());
+    }
+    assert_eq!(shown.len(), 1, "what is shown does not depend on the order");
+}
