@@ -36,6 +36,11 @@ impl Window {
         Ok(Self { index })
     }
 
+    /// How many sightings it holds, and about how many bytes of memory that takes.
+    pub fn size(&self) -> (usize, usize) {
+        (self.index.len(), self.index.bytes())
+    }
+
     /// Removes from the store what the window has left behind.
     pub fn prune(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.index.expire(now);

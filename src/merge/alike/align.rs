@@ -67,3 +67,11 @@ pub(super) fn gaps<'a, 't>(one: &'a [Word<'t>], other: &'a [Word<'t>], passages:
     };
     passages.windows(2).filter_map(between).collect()
 }
+
+/// What stands before the first passage and behind the last, if these are the same ones in both texts.
+pub(super) fn edges<'a, 't>(one: &'a [Word<'t>], other: &'a [Word<'t>], passages: &[Passage]) -> Vec<Gap<'a, 't>> {
+    let (Some(first), Some(last)) = (passages.first(), passages.last()) else { return Vec::new() };
+    let before = Gap { one: &one[..first.one], other: &other[..first.other] };
+    let behind = Gap { one: &one[last.one + last.length..], other: &other[last.other + last.length..] };
+    vec![before, behind]
+}

@@ -23,12 +23,12 @@ pub struct Reading<'t> {
 }
 
 impl<'t> Reading<'t> {
-    /// `own` are the places of its own words; all words are its own where they do not fit the text.
+    /// `own` are the places of its own words; all words are its own where none are given, or they do not fit the text.
     pub fn new(text: &'t str, own: &Own, title: Option<&'t str>) -> Self {
         let mut all = words::words(text);
         all.truncate(super::WORDS);
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        let fits = own.iter().all(|(from, to)| from < to && *to <= count);
+        let fits = !own.is_empty() && own.iter().all(|(from, to)| from < to && *to <= count);
         let is_own = |at: u32| !fits || own.iter().any(|(from, to)| (*from..*to).contains(&at));
         let words = (0..).zip(all).filter(|(at, _)| is_own(*at)).map(|(_, word)| word);
         Self {
@@ -113,25 +113,22 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
         let words = one.words[longest.one..].iter().take(longest.length.min(8)).map(|word| word.text);
         measures.sample = words.collect::<Vec<_>>().join(" ");
     }
-    let titled = |word: &Word<'_>, title: &[Word<'_>], elsewhere: &[Word<'_>]| {
-        let stands = |words: &[Word<'_>]| words.iter().any(|it| it.hash == word.hash);
-        stands(title) && !stands(elsewhere)
-    };
     for gap in align::gaps(&one.words, &other.words, &passages) {
-        let Some((ours, theirs, kind)) = substitution(&gap) else { continue };
-        match kind {
+        let Some(substitution) = substitution(&gap) else { continue };
+        match substitution.kind {
             Kind::Number => measures.numbers += 1,
             Kind::Name => measures.names += 1,
             Kind::Other => measures.others += 1,
         }
-        let in_titles = ours.iter().any(|word| titled(word, &one.title, &other.title))
-            && theirs.iter().any(|word| titled(word, &other.title, &one.title));
-        measures.titled += usize::from(in_titles);
+        measures.titled += usize::from(substitution.is_titled(one, other));
         if measures.differences.len() < TOLD {
             let told = |words: &[&Word<'_>]| words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
-            measures.differences.push((told(&ours), told(&theirs)));
+            measures.differences.push((told(&substitution.ours), told(&substitution.theirs)));
         }
     }
+    // Leads and footers may differ as they like, unless the titles differ in the same.
+    let edges = align::edges(&one.words, &other.words, &passages);
+    measures.titled += edges.iter().filter_map(substitution).filter(|it| it.is_titled(one, other)).count();
     measures
 }
 
@@ -143,8 +140,24 @@ enum Kind {
 
 type Words<'a, 't> = Vec<&'a Word<'t>>;
 
-/// Other words in the same place; `None` when the gap is a cut, an addition, another passage, or a matter of spelling.
-fn substitution<'a, 't>(gap: &Gap<'a, 't>) -> Option<(Words<'a, 't>, Words<'a, 't>, Kind)> {
+/// Other words in the same place.
+struct Substitution<'a, 't> {
+    ours: Words<'a, 't>,
+    theirs: Words<'a, 't>,
+    kind: Kind,
+}
+
+impl Substitution<'_, '_> {
+    /// Whether the titles differ in the same words.
+    fn is_titled(&self, one: &Reading<'_>, other: &Reading<'_>) -> bool {
+        let stands = |word: &Word<'_>, title: &[Word<'_>]| title.iter().any(|it| it.hash == word.hash);
+        self.ours.iter().any(|word| stands(word, &one.title) && !stands(word, &other.title))
+            && self.theirs.iter().any(|word| stands(word, &other.title) && !stands(word, &one.title))
+    }
+}
+
+/// `None` when the gap is a cut, an addition, another passage, or a matter of spelling.
+fn substitution<'a, 't>(gap: &Gap<'a, 't>) -> Option<Substitution<'a, 't>> {
     if gap.one.is_empty() || gap.other.is_empty() || gap.one.len().max(gap.other.len()) > SMALL {
         return None;
     }
@@ -165,7 +178,7 @@ fn substitution<'a, 't>(gap: &Gap<'a, 't>) -> Option<(Words<'a, 't>, Words<'a, '
         () if !our_digits.is_empty() && our_digits == their_digits => return None,
         () => Kind::Other,
     };
-    Some((ours, theirs, kind))
+    Some(Substitution { ours, theirs, kind })
 }
 
 /// The longest row of passages with nothing but small gaps between them.
@@ -222,13 +235,16 @@ pub(super) fn is_series(one: &[Word<'_>], other: &[Word<'_>]) -> bool {
     if share(common, our_plain.len().max(their_plain.len())) >= SERIES {
         return true;
     }
-    // The first number, and the word before it; none at the beginning.
+    // The first numbers in a row, and the word before them; none at the beginning.
     let first = |words: &[Word<'_>]| {
         let at = words.iter().position(Word::is_number)?;
-        Some((at.checked_sub(1).map(|before| words[before].hash), words[at].hash))
+        let row: Vec<_> = words[at..].iter().take_while(|word| word.is_number()).map(|word| word.hash).collect();
+        Some((words.get(at.wrapping_sub(1)).map(|before| before.hash), row))
     };
-    let (ours, theirs) = (first(one), first(other));
-    ours.zip(theirs).is_some_and(|(ours, theirs)| ours.0.is_some() && ours.0 == theirs.0 && ours.1 != theirs.1)
+    let are_alone = our_plain.is_empty() && their_plain.is_empty();
+    first(one)
+        .zip(first(other))
+        .is_some_and(|(ours, theirs)| (are_alone || ours.0.is_some()) && ours.0 == theirs.0 && ours.1 != theirs.1)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^24")]
@@ -300,4 +316,80 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
 pub fn are_of_a_series(one: &str, other: &str) -> bool {
     let words = |title| style::plain(words::words(title));
     is_series(&words(one), &words(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "The harbour bridge was closed on Thursday after engineers found cracks in two of its eleven cables. \
+        Traffic is being sent over the old bridge, where queues reached four kilometres in the morning. The council said that \
+        the repair would take at least three weeks and cost 2.5 million crowns. Buses to the islands start from the market \
+        square until then, and cyclists may use the ferry free of charge.";
+
+    fn verdict(one: (&str, &str), other: (&str, &str)) -> Verdict {
+        let all = Own::new();
+        let [one, other] = [one, other].map(|(title, text)| (title.to_owned(), text.to_owned()));
+        let thresholds = Thresholds { threshold: 0.45, containment: 0.7 };
+        let reading = |(title, text): &'_ (String, String)| -> Measures {
+            measure(&Reading::new(&one.1, &all, Some(&one.0)), &Reading::new(text, &all, Some(title)))
+        };
+        judge(&reading(&other), thresholds)
+    }
+
+    fn is_same(one: (&str, &str), other: (&str, &str)) -> bool {
+        let found = [verdict(one, other), verdict(other, one)].map(|verdict| matches!(verdict, Verdict::Same(_)));
+        assert_eq!(found[0], found[1], "it does not matter which is which: {one:?} {other:?}");
+        found[0]
+    }
+
+    #[test]
+    fn copies_differ_in_lead_footer_order_style_and_length() {
+        let sentences: Vec<&str> = REPORT.split_inclusive(". ").collect();
+        let turned = [sentences[1], sentences[0], sentences[3], " ", sentences[2]].concat();
+        let styled = REPORT.replace("eleven", "11").replace("four kilometres", "4 km").replace("2.5", "2,5");
+        let led = format!("Commuters face long delays. {REPORT} More on our website.");
+        let half = [sentences[0], sentences[2]].concat();
+        for copy in [&turned, &styled, &led, &half] {
+            let titles = ["Bridge closed", "Cracks found in cables of bridge"];
+            assert!(
+                is_same((titles[0], REPORT), (titles[1], copy)),
+                "{copy} {:?}",
+                verdict((titles[0], REPORT), (titles[1], copy))
+            );
+        }
+    }
+
+    #[test]
+    fn what_fills_a_template_is_another_story() {
+        let tomorrow = REPORT
+            .replace("Thursday", "Friday")
+            .replace("eleven", "nine")
+            .replace("four", "seven")
+            .replace("2.5", "3.1");
+        assert!(!is_same(("Bridge report, Thursday", REPORT), ("Bridge report, Friday", &tomorrow)));
+        let elsewhere =
+            REPORT.replace("harbour", "Castle").replace("old bridge", "Mill Bridge").replace("islands", "Airport");
+        assert!(!is_same(("Harbour bridge closed", REPORT), ("Castle bridge closed", &elsewhere)));
+    }
+
+    #[test]
+    fn titles_of_a_series_part_even_the_same_text() {
+        for (one, other, expected) in [
+            ("Episode 12: The harbour", "Episode 13: Salt", true),
+            ("v1.2.3", "v1.2.4", true),
+            ("Quiz 7", "Quiz seven", false),
+            ("Daily links, 12 November", "Daily links, 13 November", true),
+            ("Quake in the night: 37 hurt", "Magnitude 6.1 quake, dozens hurt", false),
+            ("Bridge closed", "Bridge closed for 3 weeks", false),
+        ] {
+            assert_eq!(are_of_a_series(one, other), expected, "{one} | {other}");
+            assert_eq!(is_same((one, REPORT), (other, REPORT)), !expected, "{one} | {other}");
+        }
+    }
+
+    #[test]
+    fn a_few_words_prove_nothing() {
+        assert!(!is_same(("Water", "No water in the old town tonight"), ("Water", "No water in the old town tonight")));
+    }
 }

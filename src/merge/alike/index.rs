@@ -235,3 +235,95 @@ fn share(part: usize, whole: usize) -> f32 {
 fn spread(print: Shingle) -> u64 {
     (u64::from(print) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_790_000_000, 0).unwrap() + TimeDelta::hours(hours)
+    }
+
+    fn member(sighting: u64, source: &str, hours: i64) -> Member {
+        let (published, first_seen) = (at(hours), at(hours));
+        Member {
+            entry: Seq(sighting),
+            sighting: Seq(sighting),
+            source: Scope(source.into()),
+            published,
+            first_seen,
+            own: Own::new(),
+        }
+    }
+
+    fn sketch(runs: std::ops::Range<u32>) -> Sketch {
+        Sketch::of(runs.map(|run| run * SAMPLED), Own::new())
+    }
+
+    fn proposed(index: &Index, runs: std::ops::Range<u32>, source: &str, hours: i64) -> Vec<u64> {
+        index.propose(&sketch(runs), &Scope(source.into()), at(hours)).iter().map(|it| it.sighting.0).collect()
+    }
+
+    fn filled(all: &[(u64, &str, i64, std::ops::Range<u32>)]) -> Index {
+        let mut index = Index::new(TimeDelta::hours(72));
+        for (sighting, source, hours, runs) in all {
+            index.take(member(*sighting, source, *hours), &sketch(runs.clone()).prints);
+        }
+        index
+    }
+
+    #[test]
+    fn what_shares_most_is_proposed_first_and_only_of_other_sources() {
+        let index = filled(&[(1, "a", 0, 0..40), (2, "b", 0, 20..60), (3, "c", 0, 100..140)]);
+        assert_eq!(proposed(&index, 0..40, "z", 1), [1, 2]);
+        assert_eq!(proposed(&index, 0..40, "a", 1), [2]);
+        assert_eq!(proposed(&index, 200..240, "z", 1), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn a_summary_finds_the_long_text() {
+        let index = filled(&[(1, "a", 0, 0..80)]);
+        assert_eq!(proposed(&index, 3..7, "z", 0), [1]);
+    }
+
+    #[test]
+    fn the_window_is_a_bound_both_ways_and_what_left_it_is_gone() {
+        let mut index = filled(&[(1, "a", 0, 0..40), (2, "b", 50, 0..40)]);
+        assert_eq!(proposed(&index, 0..40, "z", 72), [1, 2]);
+        assert_eq!(proposed(&index, 0..40, "z", 73), [2]);
+        assert_eq!(proposed(&index, 0..40, "z", -30), [1]);
+        index.expire(at(73));
+        assert_eq!((index.len(), proposed(&index, 0..40, "z", 60)), (1, vec![2]));
+    }
+
+    #[test]
+    fn what_stands_everywhere_proposes_nothing() {
+        let all: Vec<_> = (0..60).map(|number| (number, "a", 0, 0..10)).collect();
+        assert_eq!(proposed(&filled(&all), 0..10, "z", 0), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn a_sighting_that_changed_is_found_by_its_new_text_alone() {
+        let mut index = filled(&[(1, "a", 0, 0..40)]);
+        index.take(member(1, "a", 0), &sketch(100..140).prints);
+        assert_eq!((index.len(), proposed(&index, 0..40, "z", 0)), (1, vec![]));
+        assert_eq!(proposed(&index, 100..140, "z", 0), [1]);
+        index.moved(Seq(1), Seq(9));
+        assert_eq!(index.propose(&sketch(100..140), &Scope("z".into()), at(0))[0].entry, Seq(9));
+        index.forget(Seq(1));
+        assert_eq!((index.is_empty(), proposed(&index, 100..140, "z", 0)), (true, vec![]));
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_what_has_left() {
+        let mut index = Index::new(TimeDelta::hours(72));
+        let mut most = 0;
+        for number in 0..4_000_u32 {
+            let runs = number * 50..number * 50 + 40;
+            index.take(member(number.into(), "a", i64::from(number)), &sketch(runs).prints);
+            most = most.max(index.len());
+        }
+        assert!(most <= 74, "{most}");
+        assert!(index.slots.len() < 200 && index.postings.len() < 73 * 40 * 2, "{}", index.slots.len());
+    }
+}
