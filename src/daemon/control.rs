@@ -20,6 +20,7 @@ use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
 use crate::published::status::{Health, SourceStatus};
+use crate::published::why::{self, Account, Asked};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::portable::Export;
@@ -39,6 +40,11 @@ pub enum Question {
     },
     /// Answered with `Exporting` and then with the export itself, to the end of the talk.
     Export,
+    /// Why an entry is as it is; see [`crate::published::why`].
+    Why {
+        asked: String,
+        feed: Option<String>,
+    },
 }
 
 /// What the daemon answers, a line each.
@@ -51,6 +57,7 @@ pub enum Answer {
     Source(Listed),
     /// How many entries there are.
     Exporting(u64),
+    Account(Box<Account>),
     Refused(String),
     Done,
 }
@@ -205,8 +212,21 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             },
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
+        Ok(Question::Why { asked, feed }) => match explain(&mill, &asked, feed).await {
+            Ok(account) => match say(&Answer::Account(Box::new(account))).await {
+                Ok(()) => say(&Answer::Done).await,
+                gone => gone,
+            },
+            Err(refusal) => say(&Answer::Refused(refusal)).await,
+        },
         Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
     };
+}
+
+async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Result<Account, String> {
+    let question = why::Question { asked: Asked::read(asked)?, feed };
+    let answer = mill.reading.explain(question, |_| ()).await;
+    answer.map(|(account, ())| account).map_err(|error| error.to_string())
 }
 
 /// What an export shows must not be lost either, so it is on the disk before the first line is sent.

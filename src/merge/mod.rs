@@ -10,6 +10,7 @@ pub mod agree;
 pub mod canonical;
 pub mod decide;
 pub mod identify;
+pub mod nearest;
 pub mod present;
 
 #[cfg(test)]
