@@ -121,7 +121,7 @@ impl Shown {
             line(&format!("  {given_up} was given up: it is the id that one of its sightings would have alone"))?;
         }
         line(&format!("  first seen {}{}", time(entry.first_seen), also("published", entry.published)))?;
-        for sentence in entry.hidden.iter() {
+        if let Some(sentence) = &entry.hidden {
             line(&format!("  {}", plain(sentence)))?;
         }
         if let Some(verdict) = &entry.feed {
@@ -247,9 +247,9 @@ impl Shown {
             line(&format!("    {}", plain(&source.address)))?;
             match &source.document {
                 Some(document) => line(&format!(
-                    "    its last document, of {}, had {} entries{}",
+                    "    its last document, of {}, had {}{}",
                     time(document.at),
-                    document.entries,
+                    why::entries(document.entries),
                     also("the oldest of", document.oldest)
                 ))?,
                 None => line("    no document of it was read yet")?,

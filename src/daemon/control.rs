@@ -58,7 +58,10 @@ pub enum Answer {
     /// How many entries there are.
     Exporting(u64),
     Account(Box<Account>),
+    /// The question is a mistake.
     Refused(String),
+    /// The question is good, but cannot be answered.
+    Failed(String),
     Done,
 }
 
@@ -212,21 +215,23 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             },
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
-        Ok(Question::Why { asked, feed }) => match explain(&mill, &asked, feed).await {
-            Ok(account) => match say(&Answer::Account(Box::new(account))).await {
-                Ok(()) => say(&Answer::Done).await,
-                gone => gone,
-            },
-            Err(refusal) => say(&Answer::Refused(refusal)).await,
+        Ok(Question::Why { asked, feed }) => match say(&explain(&mill, &asked, feed).await).await {
+            Ok(()) => say(&Answer::Done).await,
+            gone => gone,
         },
         Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
     };
 }
 
-async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Result<Account, String> {
-    let question = why::Question { asked: Asked::read(asked)?, feed };
-    let answer = mill.reading.explain(question, |_| ()).await;
-    answer.map(|(account, ())| account).map_err(|error| error.to_string())
+async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
+    let question = match Asked::read(asked) {
+        Ok(asked) => why::Question { asked, feed },
+        Err(problem) => return Answer::Refused(problem),
+    };
+    match mill.reading.explain(question, |_| ()).await {
+        Ok((account, ())) => Answer::Account(Box::new(account)),
+        Err(error) => Answer::Failed(error.to_string()),
+    }
 }
 
 /// What an export shows must not be lost either, so it is on the disk before the first line is sent.

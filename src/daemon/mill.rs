@@ -110,13 +110,8 @@ impl Mill {
         let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
         let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
-        tasks.spawn(republish::run(
-            Arc::clone(&marks),
-            rendering.clone(),
-            Arc::clone(&published),
-            followed,
-            stop.clone(),
-        ));
+        let reading = rendering.clone();
+        tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,
             handle,
@@ -124,7 +119,7 @@ impl Mill {
             published,
             marks,
             door,
-            reading: rendering,
+            reading,
             config_problem: Mutex::new(None),
             wishes,
             address,

@@ -74,15 +74,140 @@ fn unlike(measures: &[Measure]) -> String {
         return "there is neither title nor text to compare".to_owned();
     }
     let told: Vec<String> = measures.iter().map(told).collect();
-    format!("{}; a remark on a page is not the page", told.join(" and "))
+    format!("{}; a remark on a page is not the page", told.join("; "))
 }
 
 fn told(measure: &Measure) -> String {
     let Measure { of, score, needed } = measure;
+    let words = if *of == "title" { "words" } else { "runs of three words" };
     match needed {
-        Some(needed) => {
-            format!("the {of}s have {score:.2} of the shorter one in common, of {needed:.2} that are needed")
+        Some(needed) => format!(
+            "the {of}s share {:.0} % of the shorter one's {words}, and {:.0} % are needed",
+            score * 100.0,
+            needed * 100.0
+        ),
+        None => format!("the {of}s differ, and are too short to be compared by their words"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::identify::identify;
+    use crate::model::Timestamp;
+    use crate::model::document::{Guid, Observation, RawHtml};
+    use crate::model::entry::{Ground, PublicId, Sighting, TextName};
+    use crate::model::source::Grounds;
+
+    const TITLE: &str = "Leaders sign a mutual defense pact";
+    const TEXT: &str = "Rescue teams reached the last village in the valley after five days of heavy rain";
+
+    fn observation(guid: &str, title: &str, text: &str) -> Observation {
+        Observation {
+            guid: Some(Guid { value: guid.to_owned(), is_permalink: Some(false) }),
+            url: "https://news.example/pact".parse().ok(),
+            title: Some(title.to_owned()),
+            content: Some(RawHtml(text.to_owned())),
+            ..Observation::default()
         }
-        None => format!("the {of}s differ, and are too short to be compared otherwise"),
+    }
+
+    fn recognised(scope: &str, observation: Observation) -> Identified {
+        identify(&Scope(scope.into()), None, vec![observation]).remove(0)
+    }
+
+    /// An entry with one sighting.
+    fn stored(scope: &str, one: &Identified) -> Entry {
+        let observation = &one.observation;
+        let at = Timestamp::UNIX_EPOCH;
+        let sighting = Sighting {
+            seq: Seq(8),
+            source: Scope(scope.into()),
+            id: PublicId([7; 16]),
+            first_seen: at,
+            sort_at: at,
+            changed: None,
+            guid: observation.guid.clone(),
+            url: observation.url.clone(),
+            title: observation.title.clone(),
+            published: None,
+            authors: Vec::new(),
+            categories: Vec::new(),
+            enclosures: Vec::new(),
+            language: None,
+            text: one.digest.map(|digest| TextName::new(Seq(8), digest)),
+            ground: Ground::First,
+            score: 1.0,
+            evidence: String::new(),
+            matched: None,
+            keys: one.keys().collect(),
+            fingerprint: one.fingerprint,
+            reading: one.reading,
+        };
+        let sightings = vec![sighting];
+        Entry { seq: Seq(7), id: PublicId([7; 16]), first_seen: at, sightings, placements: Vec::new(), held: None }
+    }
+
+    /// What is said of a copy of `one` and another one that are two entries.
+    fn verdict(one: (&str, Observation), other: (&str, Observation), grounds: Grounds) -> Option<(f32, String)> {
+        let text = other.1.content.clone().map(|html| html.0);
+        let stored = stored(other.0, &recognised(other.0, other.1));
+        let facts = Facts { text: &|_| text.clone(), grounds: &|_| grounds, is_taken: &|_| false };
+        let found = by_keys(&Scope(one.0.into()), &recognised(one.0, one.1), [&stored].into_iter(), &facts)?;
+        assert_eq!((found.entry, found.sighting), (Seq(7), Seq(8)));
+        Some((found.score, found.verdict))
+    }
+
+    #[test]
+    fn what_kept_two_apart_is_said() {
+        let pact = || observation("1", TITLE, TEXT);
+        let remark = observation(
+            "2",
+            "Is the pact of the leaders any good at all?",
+            "Everybody should read this piece, and be it only for its length",
+        );
+        let no_address = Grounds { same_url: false, ..Grounds::default() };
+        let all = Grounds::default();
+        for (one, other, grounds, expected) in [
+            (
+                ("b", remark),
+                ("a", pact()),
+                all,
+                "the same address, but the titles share 33 % of the shorter one's words, and 80 % are needed; the texts share 0 % of the shorter one's runs of three words, and 50 % are needed; a remark on a page is not the page",
+            ),
+            (
+                ("b", observation("2", "Why?", "No.")),
+                ("a", pact()),
+                all,
+                "the same address, but the titles differ, and are too short to be compared by their words; a remark on a page is not the page",
+            ),
+            (
+                ("b", pact()),
+                ("a", pact()),
+                no_address,
+                "the same address, but merging by address is switched off for one of the two sources",
+            ),
+            (
+                ("a", observation("2", TITLE, TEXT)),
+                ("a", pact()),
+                all,
+                "the same address, but it holds another one of a, and what one source tells apart stays apart",
+            ),
+            (
+                ("b", pact()),
+                ("a", pact()),
+                all,
+                "the same address as in a, and the title agrees (1.00), but both were published when this was found, and published entries are never made one",
+            ),
+        ] {
+            let told = verdict(one, other, grounds).map(|(_, verdict)| verdict);
+            assert_eq!(told.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_shares_nothing_is_not_near() {
+        let elsewhere = Observation { url: "https://other.example/".parse().ok(), ..observation("1", TITLE, TEXT) };
+        assert_eq!(verdict(("b", elsewhere), ("a", observation("1", TITLE, TEXT)), Grounds::default()), None);
     }
 }

@@ -316,12 +316,19 @@ impl PollAccount {
         match (&self.reason, self.entries) {
             (Some(reason), _) => reason.clone(),
             (None, Some(entries)) if (*new, *joined, *updated) == (0, 0, 0) => {
-                format!("{entries} entries, nothing new")
+                format!("{}, nothing new", self::entries(entries))
             }
-            (None, Some(entries)) => format!("{entries} entries: {new} new, {joined} joined, {updated} updated"),
+            (None, Some(entries)) => {
+                format!("{}: {new} new, {joined} joined, {updated} updated", self::entries(entries))
+            }
             (None, None) => self.outcome.replace('_', " "),
         }
     }
+}
+
+/// A number of entries, for people.
+pub fn entries(count: u32) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 #[cfg(test)]

@@ -17,3 +17,4 @@ mod program;
 mod reading;
 mod recovery;
 mod tidy;
+mod why;

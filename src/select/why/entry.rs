@@ -1,11 +1,11 @@
 //! A stored entry, told: its sightings side by side, what was compared, what came near, where it is shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use crate::merge::decide::Facts;
 use crate::merge::nearest::{self, Nearest};
 use crate::merge::{identify, present};
-use crate::model::entry::{Entry, Seq, Sighting, Texts};
+use crate::model::entry::{Entry, Placement, Seq, Sighting, Texts};
 use crate::model::feed::{FeedId, FeedName};
 use crate::published::why::{
     EntryAccount, HeldBy, Moment, NearestAccount, SightingAccount, SourceAccount, TextDifference, TextPiece,
@@ -91,8 +91,8 @@ fn difference(
     // The one that it was compared with may have been removed since.
     let other = matched.unwrap_or(&entry.sightings[0]);
     for sighting in [other, sighting] {
-        if !texts.contains_key(&sighting.seq) {
-            texts.insert(sighting.seq, text_of(known.store, sighting)?);
+        if let hash_map::Entry::Vacant(place) = texts.entry(sighting.seq) {
+            place.insert(text_of(known.store, sighting)?);
         }
     }
     let (old, new) = (&texts[&other.seq], &texts[&sighting.seq]);
@@ -165,17 +165,23 @@ pub fn by_keys(known: &Known<'_>, entry: &Entry, sighting: &Sighting) -> Result<
 }
 
 fn held_by(catalogue: &Catalogue, entry: &Entry) -> Vec<HeldBy> {
-    let named = entry.placements.iter().filter_map(|placement| {
-        let name = match &placement.feed {
-            FeedId::All => FeedName::All,
-            FeedId::Topic(key) => FeedName::Topic(key.clone()),
-            FeedId::Source(scope) => FeedName::Source(catalogue.standing.sources.get(scope)?.key.clone()),
+    let mut named: Vec<(FeedName, Moment)> = Vec::new();
+    for Placement { feed, sort_at } in &entry.placements {
+        let name = match feed {
+            FeedId::All => Some(FeedName::All),
+            FeedId::Topic(key) => Some(FeedName::Topic(key.clone())),
+            FeedId::Source(scope) => {
+                catalogue.standing.sources.get(scope).map(|source| FeedName::Source(source.key.clone()))
+            }
         };
         // What is no longer declared is no feed.
-        catalogue.feed_id(&name)?;
-        Some(HeldBy { feed: name.to_string(), title: catalogue.title(&name), since: Moment(placement.sort_at) })
-    });
-    named.take(LISTED).collect()
+        let name = name.filter(|name| catalogue.feed_id(name).is_some());
+        named.extend(name.map(|name| (name, Moment(*sort_at))));
+    }
+    named.sort();
+    let held =
+        |(name, since): (FeedName, Moment)| HeldBy { feed: name.to_string(), title: catalogue.title(&name), since };
+    named.into_iter().take(LISTED).map(held).collect()
 }
 
 fn own_sources(known: &Known<'_>, entry: &Entry) -> Result<Vec<SourceAccount>, StoreError> {

@@ -3,6 +3,8 @@
 mod entry;
 mod feeds;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 use crate::merge::canonical::canonical;
 use crate::merge::identify;
