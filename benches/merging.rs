@@ -22,9 +22,9 @@ use feedmill::poll::window::Window;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::store::entries::Store;
 use feedmill::store::memory::MemoryEngine;
+use feedmill::store::open;
 use feedmill::store::record::Counters;
 use feedmill::store::source::SourceState;
-use feedmill::store::{entries, open};
 
 const SOURCES: u64 = 1_000;
 /// Entries of one document.
@@ -151,7 +151,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let most: u64 = arguments.first().map_or(200_000, |word| word.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let store = |name: &str| -> entries::Store {
+    let store = |name: &str| -> Store {
         if arguments.iter().any(|word| word == "memory") {
             return Store::new(Box::new(MemoryEngine::default()));
         }

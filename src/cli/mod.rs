@@ -13,6 +13,7 @@ mod parse;
 mod poll;
 mod sparing;
 mod talk;
+mod why;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -94,6 +95,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
+    Why(why::Wanted),
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
     Export {
         /// A file, or - for standard output.
@@ -153,6 +156,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             }
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
+            Task::Why(wanted) => why::run(&settings, wanted).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),

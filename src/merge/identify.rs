@@ -111,11 +111,16 @@ pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation
         .collect()
 }
 
+/// The visible text of a stored sighting's content, or of its summary when that is longer.
+pub fn shown_text(texts: &Texts) -> String {
+    let shown = texts.parts().into_iter().flatten().map(text::visible);
+    shown.max_by_key(String::len).unwrap_or_default()
+}
+
 /// Recognises a stored sighting as it was recognised when it came; for deciding on it once more. Its keys are those that it has.
 pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
+    let text = shown_text(&texts);
     let Texts { summary, content } = texts;
-    let shown = [&summary, &content].into_iter().flatten().map(|html| text::visible(&html.0));
-    let text = shown.max_by_key(String::len).unwrap_or_default();
     let of = |kind| sighting.keys.iter().rev().find(|key| key.kind == kind).copied();
     let own = sighting.keys.first().copied().unwrap_or(Key { kind: KeyKind::Guid, hash: sighting.fingerprint });
     let guid = sighting.guid.as_ref();
@@ -147,6 +152,19 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
         digest: sighting.text.map(TextName::digest),
         sketch: None,
     }
+}
+
+/// The keys under which an entry at an address can be found, as its own address or as a permanent guid.
+pub fn keys_of(address: &Url) -> Vec<Key> {
+    let site = canonical::site_host(address).unwrap_or_default();
+    let url = Key { kind: KeyKind::Url, hash: near(site, hash(&["url", &canonical::canonical(address)])) };
+    let guid = address.as_str();
+    // Guids are compared letter by letter, and an address without a path is written in two ways.
+    let spellings = [guid, guid.trim_end_matches('/')];
+    let guids = spellings.iter().map(|guid| own_key(&authority(guid), &["global", guid]));
+    let mut keys: Vec<Key> = std::iter::once(url).chain(guids).collect();
+    keys.dedup();
+    keys
 }
 
 /// How often each guid and each canonical address stands in a document.

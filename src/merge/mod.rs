@@ -11,6 +11,7 @@ pub mod alike;
 pub mod canonical;
 pub mod decide;
 pub mod identify;
+pub mod nearest;
 pub mod present;
 
 #[cfg(test)]

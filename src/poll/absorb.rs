@@ -91,6 +91,7 @@ pub fn absorb(
         commit.moved = Some((arrival.scope.clone(), moved));
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
+    state.note_fresh(arrival.now, [absorbed.new, absorbed.joined, absorbed.updated]);
     commit.sources = vec![(arrival.scope, Arc::new(state.clone()))];
     store.commit(&commit)?;
     absorbed.state = state;

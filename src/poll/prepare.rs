@@ -17,7 +17,7 @@ use crate::parse;
 use crate::poll::retention::Moves;
 use crate::schedule::Rhythm;
 use crate::store::record;
-use crate::store::source::SourceState;
+use crate::store::source::{DocumentFacts, SourceState};
 
 /// Publishing times remembered for learning a source's rate.
 const TIMES: usize = 20;
@@ -71,6 +71,11 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     }
     let mut times: Vec<Timestamp> = observations.iter().filter_map(|seen| seen.published.or(seen.updated)).collect();
     times.sort_unstable_by(|left, right| right.cmp(left));
+    state.document = Some(DocumentFacts {
+        at: now,
+        entries: u32::try_from(observations.len()).unwrap_or(u32::MAX),
+        oldest: times.last().copied(),
+    });
     times.truncate(TIMES);
     state.facts.published = times;
     state.facts.rhythm = rhythm(&header);

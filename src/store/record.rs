@@ -19,7 +19,7 @@ use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::pages::PageText;
 use crate::store::sketches::SketchWrite;
-use crate::store::source::SourceState;
+use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
 use crate::store::tombstone::Tombstone;
 
 const VERSION: u8 = 1;
@@ -504,6 +504,79 @@ struct SourceRecord {
     quiet_hours: Option<u32>,
     #[n(21)]
     quiet_days: Option<u8>,
+    #[n(22)]
+    document: Option<DocumentRecord>,
+    #[n(23)]
+    polls: Option<Vec<PollRecord>>,
+}
+
+/// What a source's document held.
+#[derive(Encode, Decode)]
+struct DocumentRecord {
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    entries: u32,
+    #[n(2)]
+    oldest: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+struct PollRecord {
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    outcome: u8,
+    #[n(2)]
+    reason: Option<String>,
+    #[n(3)]
+    entries: Option<u32>,
+    #[n(4)]
+    new: u32,
+    #[n(5)]
+    joined: u32,
+    #[n(6)]
+    updated: u32,
+}
+
+fn document_record(document: &DocumentFacts) -> DocumentRecord {
+    let DocumentFacts { at, entries, oldest } = *document;
+    DocumentRecord { at: millis(at), entries, oldest: oldest.map(millis) }
+}
+
+fn document(record: &DocumentRecord) -> DocumentFacts {
+    let DocumentRecord { at, entries, oldest } = *record;
+    DocumentFacts { at: instant(at), entries, oldest: oldest.map(instant) }
+}
+
+fn outcome_byte(outcome: PollOutcome) -> u8 {
+    match outcome {
+        PollOutcome::Fresh => 0,
+        PollOutcome::NotModified => 1,
+        PollOutcome::Throttled => 2,
+        PollOutcome::Gone => 3,
+        PollOutcome::Failed => 4,
+    }
+}
+
+fn poll_record(poll: &PastPoll) -> PollRecord {
+    let PastPoll { at, outcome, reason, entries, new, joined, updated } = poll;
+    PollRecord {
+        at: millis(*at),
+        outcome: outcome_byte(*outcome),
+        reason: reason.as_deref().map(str::to_owned),
+        entries: *entries,
+        new: *new,
+        joined: *joined,
+        updated: *updated,
+    }
+}
+
+/// `None` for an outcome of a later version: a poll that cannot be told is left out.
+fn poll(record: PollRecord) -> Option<PastPoll> {
+    let PollRecord { at, outcome, reason, entries, new, joined, updated } = record;
+    let outcome = PollOutcome::ALL.into_iter().find(|known| outcome_byte(*known) == outcome)?;
+    Some(PastPoll { at: instant(at), outcome, reason: reason.map(Into::into), entries, new, joined, updated })
 }
 
 pub fn write_source(state: &SourceState) -> Vec<u8> {
@@ -531,6 +604,8 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
         quiet_hours: Some(facts.rhythm.quiet_hours).filter(|hours| *hours > 0),
         quiet_days: Some(facts.rhythm.quiet_days).filter(|days| *days > 0),
         named: spelt(state.named.as_ref()),
+        document: state.document.as_ref().map(document_record),
+        polls: Some(state.polls.iter().map(poll_record).collect::<Vec<_>>()).filter(|polls| !polls.is_empty()),
     })
 }
 
@@ -565,6 +640,8 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
         notes: record.notes,
         entries: record.entries,
         last_change: record.last_change.map(instant),
+        document: record.document.as_ref().map(document),
+        polls: record.polls.unwrap_or_default().into_iter().filter_map(poll).collect(),
     })
 }
 

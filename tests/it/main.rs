@@ -18,3 +18,4 @@ mod reading;
 mod recovery;
 mod stories;
 mod tidy;
+mod why;
