@@ -4,13 +4,15 @@
 //! [Observation] ─identify→ [Identified] ─decide (with what is known)→ [Change]          Entry ─present→ Presented
 //! ```
 //! Nothing here asks the store or the clock. The ladder of grounds: same guid, same URL, same content; near-duplicates
-//! come as further candidates with a score.
+//! come as further candidates with a score. Above the ladder stand the user's own `rules`; `regroup` decides again on what is stored when they change.
 
 pub mod agree;
 pub mod canonical;
 pub mod decide;
 pub mod identify;
 pub mod present;
+pub mod regroup;
+pub mod rules;
 
 #[cfg(test)]
 mod tests;

@@ -83,6 +83,7 @@ impl World {
             text: &|hash| self.texts.get(&hash).cloned(),
             grounds: &|scope| self.grounds.get(scope).copied().unwrap_or_default(),
             is_taken: &|id| self.entries.values().any(|entry| entry.id == id),
+            rules: None,
         };
         let mut next = Seq(self.next.0.max(1));
         let changes = decide::decide(&arrival, all, known, &facts, &mut next);

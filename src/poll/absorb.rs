@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::Identified;
+use crate::merge::rules::{Judge, Rules, Seen, Subject};
 use crate::model::Timestamp;
 use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
+use crate::poll::judging;
 use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
+use crate::poll::rearrange::{self, Desk, Rearranged};
 use crate::poll::retention;
 use crate::poll::topics::Topics;
 use crate::select::candidate::SourceFacts;
@@ -45,10 +48,22 @@ pub fn absorb(
     counters: &mut Counters,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
-    let known = gather(store, &seen)?;
+    let rules = &*catalogue.rules;
+    let subjects = judging::arriving(rules, catalogue, &arrival, &mut seen);
+    let known = gather(store, &seen, rules, &subjects)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
+    let judge = Judge {
+        rules,
+        // Of what cannot be read no query is known to match.
+        stored: &|sighting| {
+            let known = judging::stored(rules, store, catalogue, sighting);
+            known.unwrap_or_else(|_| rules.subject(Seen::stored(sighting), &|_| false))
+        },
+        arriving: &|one| subjects[&one.own].clone(),
+    };
     let facts = Facts {
+        rules: Some(&judge).filter(|_| !rules.is_empty()),
         text: &|name| visible(store, name),
         grounds: &|scope| grounds(catalogue, scope),
         // An id of which nothing can be learnt is not given a second time.
@@ -62,12 +77,16 @@ pub fn absorb(
     let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
     let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
     let mut commit = Commit::default();
+    let mut edited = Vec::new();
     for (change, one) in changes {
-        count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
+        count(&change, &mut absorbed, counters, &mut state);
         if wants_pages {
             absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
         }
         let index = change.sighting;
+        if change.kind == ChangeKind::Updated && subjects.get(&one.own).is_some_and(|it| rules.speaks_of(it)) {
+            edited.push((change.entry.seq, change.entry.sightings[index].seq));
+        }
         let mut write = write(change, &one, &mut texts);
         if let Some(placements) = latest.get(&write.entry.seq) {
             write.entry.placements.clone_from(placements);
@@ -78,7 +97,7 @@ pub fn absorb(
         commit.entries.push(write);
     }
     counters.next = next.0;
-    let moved = retention::moved(store, &arrival.scope, &names, &moves, &commit.entries, arrival.now)?;
+    let moved = retention::moved(store, &arrival, &names, &moves, &commit.entries)?;
     if !commit.entries.is_empty() {
         state.last_change = Some(arrival.now);
         commit.counters = Some(*counters);
@@ -87,17 +106,33 @@ pub fn absorb(
         commit.moved = Some((arrival.scope.clone(), moved));
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
-    commit.sources = vec![(arrival.scope, Arc::new(state.clone()))];
+    commit.sources = vec![(arrival.scope.clone(), Arc::new(state.clone()))];
     store.commit(&commit)?;
     absorbed.state = state;
+    // An edit may bring a sighting under a rule that did not speak of it before.
+    let desk = Desk { store, topics, catalogue, now: arrival.now };
+    let mut rearranged = Rearranged::default();
+    for (entry, sighting) in edited {
+        rearrange::settle(desk, counters, &[entry], &|it| Ok(it.seq == sighting), &mut rearranged)?;
+    }
+    absorbed.feeds.extend(rearranged.feeds);
     Ok(absorbed)
 }
 
-/// Every stored entry that shares a key with one of the observations.
-fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
+/// Every stored entry that shares a key with one of the observations, or that a rule says may be one with it.
+fn gather(
+    store: &Store,
+    seen: &[Identified],
+    rules: &Rules,
+    subjects: &HashMap<Key, Subject>,
+) -> Result<Known, StoreError> {
     let mut known = Known::default();
     for one in seen {
-        for key in one.keys() {
+        let by_rule = subjects.get(&one.own).map(|subject| rules.keys(subject)).unwrap_or_default();
+        for key in one.keys().chain(by_rule) {
+            if known.by_key.contains_key(&key) {
+                continue;
+            }
             let sharing = store.sharing(key)?;
             for seq in &sharing {
                 if !known.entries.contains_key(seq)
@@ -114,19 +149,18 @@ fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
     Ok(known)
 }
 
-fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-fn visible(store: &Store, name: TextName) -> Option<String> {
+pub(super) fn visible(store: &Store, name: TextName) -> Option<String> {
     let texts = store.texts(name).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)
 }
 
-fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState, scope: &Scope) {
-    let first_of_source = change.entry.sightings.iter().filter(|sighting| sighting.source == *scope).count() == 1;
+fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState) {
     match change.kind {
         ChangeKind::New => {
             absorbed.new += 1;
@@ -137,7 +171,7 @@ fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, stat
     }
     if change.kind != ChangeKind::Updated {
         counters.sightings += 1;
-        state.entries += u64::from(first_of_source);
+        state.entries += 1;
     }
 }
 

@@ -15,6 +15,7 @@ use crate::model::source::{Scope, TopicKey};
 use crate::poll::absorb::{self, Absorbed};
 use crate::poll::pages::PageWrite;
 use crate::poll::prepare::Prepared;
+use crate::poll::rearrange::{Desk, Rearranged, Rearranging};
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
 use crate::select::catalogue::Catalogue;
@@ -67,6 +68,7 @@ impl Committer {
         let (trouble, seen) = watch::channel(None);
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
+        let rearranging = Rearranging::begin(&store, &catalogue)?;
         let uncounted = Arc::default();
         let mut work = Work {
             store,
@@ -77,6 +79,7 @@ impl Committer {
             trouble,
             recovery: None,
             unwritten: HashMap::new(),
+            rearranging,
             pruning: None,
             uncounted: Arc::clone(&uncounted),
         };
@@ -169,6 +172,8 @@ struct Work {
     recovery: Option<Recovery>,
     /// Facts that the store could not take; the poller counts on them being written.
     unwritten: HashMap<Scope, Arc<SourceState>>,
+    /// What changed rules over merging have left to do.
+    rearranging: Option<Rearranging>,
     /// The round of removals that is under way.
     pruning: Option<Pruning>,
     uncounted: Arc<Uncounted>,
@@ -193,7 +198,8 @@ impl Work {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
                 self.recover();
             }
-            if self.recovery.is_none() && !self.topics.is_building() && self.pruning.is_none() {
+            let is_idle = !self.topics.is_building() && self.rearranging.is_none() && self.pruning.is_none();
+            if self.recovery.is_none() && is_idle {
                 return waiting.blocking_recv();
             }
             match waiting.try_recv() {
@@ -231,8 +237,7 @@ impl Work {
                     }
                 }
                 Order::Follow(catalogue, answer) => {
-                    let result = Topics::read(&catalogue, &self.store).map(|topics| self.topics = topics);
-                    self.catalogue = catalogue;
+                    let result = self.follow(catalogue);
                     everything = true;
                     done.push(acknowledge(answer, result));
                 }
@@ -271,7 +276,47 @@ impl Work {
 
     /// One step of what waits for quiet moments; nobody gains by taking turns.
     fn go_on(&mut self) {
-        if self.topics.is_building() { self.build() } else { self.prune() }
+        if self.topics.is_building() {
+            self.build();
+        } else if self.rearranging.is_some() {
+            self.rearrange();
+        } else {
+            self.prune();
+        }
+    }
+
+    fn follow(&mut self, catalogue: Arc<Catalogue>) -> Result<(), StoreError> {
+        self.catalogue = catalogue;
+        self.topics = Topics::read(&self.catalogue, &self.store)?;
+        self.rearranging = Rearranging::begin(&self.store, &self.catalogue)?;
+        Ok(())
+    }
+
+    fn rearrange(&mut self) {
+        let Some(rearranging) = &mut self.rearranging else { return };
+        let desk = Desk { store: &self.store, topics: &self.topics, catalogue: &self.catalogue, now: clock::now() };
+        let (rearranged, is_done) = match rearranging.step(desk, &mut self.counters) {
+            Ok(Some(rearranged)) => (rearranged, false),
+            Ok(None) => (Rearranged { has_written: true, ..Rearranged::default() }, true),
+            Err(error) => {
+                tracing::error!(%error, "what is stored cannot follow the changed rules over merging");
+                self.rearranging = None;
+                (Rearranged { has_written: true, ..Rearranged::default() }, false)
+            }
+        };
+        if !rearranged.has_written {
+            return;
+        }
+        // Was it the disk, then the store is stuck, and a recovery begins it anew.
+        let synced = self.store.sync();
+        self.note(&synced);
+        if synced.is_ok() && !rearranged.feeds.is_empty() {
+            (self.changed)(Some(&rearranged.feeds));
+        }
+        if is_done && let Some(done) = self.rearranging.take() {
+            let moved = done.moved;
+            tracing::info!(moved, "what is stored follows the changed rules over merging: {moved} copies have moved");
+        }
     }
 
     fn begin_pruning(&mut self) {
@@ -330,6 +375,7 @@ impl Work {
         catch_unwind(AssertUnwindSafe(|| store.recover())).unwrap_or_else(bug)?;
         self.counters = store.counters()?;
         self.topics = Topics::read(&self.catalogue, store)?;
+        self.rearranging = Rearranging::begin(store, &self.catalogue)?;
         let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
         store.commit(&Commit { sources, ..Commit::default() })?;
         store.sync()?;

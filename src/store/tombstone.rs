@@ -35,7 +35,7 @@ pub struct Tombstone {
     pub id: PublicId,
 }
 
-/// One sighting that goes, and its entry if that was its last one.
+/// What a source brought of an entry that goes, and the entry if that was all of it.
 #[derive(Debug, Clone)]
 pub struct Removal {
     pub scope: Scope,
@@ -50,9 +50,9 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// The sighting that goes; `None` when the entry has none of this source.
-    pub fn sighting(&self) -> Option<&Sighting> {
-        self.before.sightings.iter().find(|sighting| sighting.source == self.scope)
+    /// The sightings that go; several only where a rule made one entry of what one source has.
+    pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
+        self.before.sightings.iter().filter(|sighting| sighting.source == self.scope)
     }
 }
 
@@ -103,7 +103,7 @@ impl Store {
         let mut batch = Batch::default();
         for (index, removal) in removals.iter().enumerate() {
             put_removal(&mut batch, removal);
-            let sightings = u64::from(removal.sighting().is_some());
+            let sightings = removal.sightings().count() as u64;
             counters.sightings = counters.sightings.saturating_sub(sightings);
             counters.entries = counters.entries.saturating_sub(u64::from(removal.after.is_none()));
             if let Some(state) = &mut state {
@@ -185,7 +185,7 @@ fn put_tombstone(batch: &mut Batch, scope: &Scope, name: [u8; 16], tombstone: To
 }
 
 fn put_removal(batch: &mut Batch, removal: &Removal) {
-    let Removal { scope, before, after, parts, left_at, at } = removal;
+    let Removal { scope, before, after, parts, left_at, .. } = removal;
     let seq = before.seq;
     if let Some(after) = after {
         batch.put(keys::entry(seq), record::write_entry(after));
@@ -200,7 +200,14 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
     if let Some(left_at) = left_at {
         batch.delete(keys::leaving(scope, *left_at, seq));
     }
-    let Some(sighting) = removal.sighting() else { return };
+    for sighting in removal.sightings() {
+        put_sighting_removal(batch, removal, sighting);
+    }
+}
+
+fn put_sighting_removal(batch: &mut Batch, removal: &Removal, sighting: &Sighting) {
+    let Removal { scope, before, after, at, .. } = removal;
+    let seq = before.seq;
     if sighting.id != before.id {
         batch.delete(keys::id(sighting.id));
     }
