@@ -37,23 +37,18 @@ pub fn regroup(mut members: Vec<Member>, rules: &Rules, facts: &Facts<'_>) -> Ve
     members.sort_by_key(|member| member.sighting.seq);
     let mut all: Vec<Making> = Vec::new();
     for mut member in members {
-        let found = place(&member, &all, rules, facts);
-        match found {
-            Some((index, join)) => {
-                if let Some(join) = join {
-                    put(&mut member.sighting, join);
-                }
-                all[index].push(member);
+        if let Some((index, join)) = place(&member, &all, rules, facts) {
+            if let Some(join) = join {
+                put(&mut member.sighting, join);
             }
-            None => {
-                // What stood first before, if only because its elder was removed, is as it was.
-                if !member.is_first {
-                    let join = Join { ground: Ground::First, score: 1.0, evidence: String::new(), with: None };
-                    put(&mut member.sighting, join);
-                }
-                all.push(Making::new(member));
-            }
+            all[index].push(member);
+            continue;
         }
+        // What stood first before, if only because its elder was removed, is as it was.
+        if !member.is_first {
+            put(&mut member.sighting, Join { ground: Ground::First, score: 1.0, evidence: String::new(), with: None });
+        }
+        all.push(Making::new(member));
     }
     let group = |making: Making| making.members.into_iter().map(|member| (member.sighting, member.entry)).collect();
     all.into_iter().map(group).collect()

@@ -145,7 +145,7 @@ pub fn doubts(rules: &[Rule]) -> Vec<String> {
 /// All rules, ready to be asked.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
     /// Which rules name an address.
     named: HashMap<Key, Vec<usize>>,
     /// Addresses that are one entry have one class, also over several rules.
@@ -170,7 +170,8 @@ pub struct Subject {
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
     pub source: &'a Scope,
-    pub address: Option<Key>,
+    /// Its link, and the address behind it where the link only counts readers. The first that a rule names counts.
+    pub addresses: [Option<Key>; 2],
     pub title: Option<&'a str>,
     /// Its place in time.
     pub at: Timestamp,
@@ -180,7 +181,7 @@ impl<'a> Seen<'a> {
     pub fn stored(sighting: &'a Sighting) -> Self {
         Self {
             source: &sighting.source,
-            address: address(sighting),
+            addresses: addresses(sighting),
             title: sighting.title.as_deref(),
             at: sighting.sort_at,
         }
@@ -189,18 +190,19 @@ impl<'a> Seen<'a> {
     pub fn arriving(one: &'a Identified, arrival: &'a Arrival) -> Self {
         Self {
             source: &arrival.scope,
-            address: one.url.or_else(|| one.observation.address().map(identify::address_key)),
+            addresses: [one.observation.url.as_ref(), one.observation.address()]
+                .map(|url| url.map(identify::address_key)),
             title: one.observation.title.as_deref(),
             at: decide::sort_at(one, arrival),
         }
     }
 }
 
-/// Where a stored sighting is: its link, or the address behind it when the link only counts readers.
-fn address(sighting: &Sighting) -> Option<Key> {
-    let of_link = sighting.url.as_ref().map(identify::address_key);
-    let of_keys = sighting.keys.iter().rev().find(|key| key.kind == KeyKind::Url).copied();
-    of_link.filter(|key| of_keys.is_none() || sighting.keys.contains(key)).or(of_keys)
+/// An address behind the link is known by its key alone; of a sighting that moved the link says where it is.
+fn addresses(sighting: &Sighting) -> [Option<Key>; 2] {
+    let link = sighting.url.as_ref().map(identify::address_key);
+    let behind = sighting.keys.iter().rev().find(|key| key.kind == KeyKind::Url).copied();
+    [link, behind.filter(|_| !link.is_some_and(|link| sighting.keys.contains(&link)))]
 }
 
 impl Rules {
@@ -221,31 +223,31 @@ impl Rules {
                 classes.extend(keys.into_iter().map(|key| (key, index)));
             }
         }
-        Self { rules, named, classes, window: TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX) }
+        Self { all: rules, named, classes, window: TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX) }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.all.is_empty()
     }
 
     pub fn all(&self) -> &[Rule] {
-        &self.rules
+        &self.all
     }
 
     /// Whether a sighting's text may matter.
     pub fn has_queries(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.of, Of::Query(_)))
+        self.all.iter().any(|rule| matches!(rule.of, Of::Query(_)))
     }
 
     /// What the rules know of a sighting; `matches` answers for it.
     pub fn subject(&self, seen: Seen<'_>, matches: &dyn Fn(&Query) -> bool) -> Subject {
-        let rules = self.rules.iter().enumerate();
+        let rules = self.all.iter().enumerate();
         let matched = rules.filter(|(_, rule)| matches!(&rule.of, Of::Query(query) if matches(query)));
         let matches: Vec<usize> = matched.map(|(index, _)| index).collect();
-        let is_titled = matches.iter().any(|index| self.rules[*index].kind == Kind::Together);
+        let is_titled = matches.iter().any(|index| self.all[*index].kind == Kind::Together);
         Subject {
             source: seen.source.clone(),
-            address: seen.address.filter(|key| self.named.contains_key(key)),
+            address: seen.addresses.into_iter().flatten().find(|key| self.named.contains_key(key)),
             title: seen.title.filter(|_| is_titled).map(folded).filter(|title| !title.is_empty()),
             matches,
             at: seen.at,
@@ -262,7 +264,7 @@ impl Rules {
         let at_address = |subject: &Subject, index: &usize| {
             subject.address.is_some_and(|key| self.named.get(&key).is_some_and(|rules| rules.contains(index)))
         };
-        let mut rules = self.rules.iter().enumerate().filter(|(_, rule)| rule.kind == Kind::Apart);
+        let mut rules = self.all.iter().enumerate().filter(|(_, rule)| rule.kind == Kind::Apart);
         let found = rules.find(|(index, rule)| match rule.of {
             Of::Urls(_) => at_address(one, index) && at_address(other, index) && one.address != other.address,
             Of::Query(_) => {
@@ -279,7 +281,7 @@ impl Rules {
             let names = |rule: &Rule, subject: &Subject| {
                 subject.address.is_some_and(|address| rule.address_keys().contains(&address))
             };
-            let together = || self.rules.iter().filter(|rule| rule.kind == Kind::Together);
+            let together = || self.all.iter().filter(|rule| rule.kind == Kind::Together);
             let both = together().find(|rule| names(rule, one) && names(rule, other));
             return both.or_else(|| together().find(|rule| names(rule, one)));
         }
@@ -288,7 +290,7 @@ impl Rules {
             return None;
         }
         let shared = one.matches.iter().filter(|index| other.matches.contains(index));
-        shared.map(|index| &self.rules[*index]).find(|rule| rule.kind == Kind::Together)
+        shared.map(|index| &self.all[*index]).find(|rule| rule.kind == Kind::Together)
     }
 
     /// The keys under which sightings lie that may be one with this one by a rule, whatever keys it has itself.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
+use crate::merge::decide::{self, Arrival, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::Identified;
 use crate::merge::rules::{Judge, Rules, Seen, Subject};
 use crate::model::Timestamp;
@@ -48,29 +48,11 @@ pub fn absorb(
     counters: &mut Counters,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
-    let rules = &*catalogue.rules;
-    let subjects = judging::arriving(rules, catalogue, &arrival, &mut seen);
-    let known = gather(store, &seen, rules, &subjects)?;
+    let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
+    let known = gather(store, &seen, &catalogue.rules, &subjects)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
-    let judge = Judge {
-        rules,
-        // Of what cannot be read no query is known to match.
-        stored: &|sighting| {
-            let known = judging::stored(rules, store, catalogue, sighting);
-            known.unwrap_or_else(|_| rules.subject(Seen::stored(sighting), &|_| false))
-        },
-        arriving: &|one| subjects[&one.own].clone(),
-    };
-    let facts = Facts {
-        rules: Some(&judge).filter(|_| !rules.is_empty()),
-        text: &|name| visible(store, name),
-        grounds: &|scope| grounds(catalogue, scope),
-        // An id of which nothing can be learnt is not given a second time.
-        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
-    };
-    let mut next = Seq(counters.next.max(1));
-    let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
+    let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
 
     let mut absorbed = Absorbed::default();
     let wants_pages = catalogue.source(&key).is_some_and(|source| source.full_text.is_some());
@@ -84,7 +66,9 @@ pub fn absorb(
             absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
         }
         let index = change.sighting;
-        if change.kind == ChangeKind::Updated && subjects.get(&one.own).is_some_and(|it| rules.speaks_of(it)) {
+        if change.kind == ChangeKind::Updated
+            && subjects.get(&one.own).is_some_and(|subject| catalogue.rules.speaks_of(subject))
+        {
             edited.push((change.entry.seq, change.entry.sightings[index].seq));
         }
         let mut write = write(change, &one, &mut texts);
@@ -96,7 +80,6 @@ pub fn absorb(
         absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
         commit.entries.push(write);
     }
-    counters.next = next.0;
     let moved = retention::moved(store, &arrival, &names, &moves, &commit.entries)?;
     if !commit.entries.is_empty() {
         state.last_change = Some(arrival.now);
@@ -109,14 +92,54 @@ pub fn absorb(
     commit.sources = vec![(arrival.scope.clone(), Arc::new(state.clone()))];
     store.commit(&commit)?;
     absorbed.state = state;
-    // An edit may bring a sighting under a rule that did not speak of it before.
     let desk = Desk { store, topics, catalogue, now: arrival.now };
+    absorbed.feeds.extend(rearrange_edited(desk, counters, &edited)?);
+    Ok(absorbed)
+}
+
+fn decided(
+    store: &Store,
+    catalogue: &Catalogue,
+    arrival: &Arrival,
+    seen: Vec<Identified>,
+    known: Known,
+    subjects: &HashMap<Key, Subject>,
+    counters: &mut Counters,
+) -> Vec<(Change, Identified)> {
+    let rules = &*catalogue.rules;
+    let judge = Judge {
+        rules,
+        // Of what cannot be read no query is known to match.
+        stored: &|sighting| {
+            let known = judging::stored(rules, store, catalogue, sighting);
+            known.unwrap_or_else(|_| rules.subject(Seen::stored(sighting), &|_| false))
+        },
+        arriving: &|one| subjects[&one.own].clone(),
+    };
+    let facts = Facts {
+        text: &|name| visible(store, name),
+        grounds: &|scope| grounds(catalogue, scope),
+        // An id of which nothing can be learnt is not given a second time.
+        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
+        rules: Some(&judge).filter(|_| !rules.is_empty()),
+    };
+    let mut next = Seq(counters.next.max(1));
+    let changes = decide::decide(arrival, seen, known, &facts, &mut next);
+    counters.next = next.0;
+    changes
+}
+
+/// An edit may bring a sighting under a rule that did not speak of it before. Gives the feeds that differ then.
+fn rearrange_edited(
+    desk: Desk<'_>,
+    counters: &mut Counters,
+    edited: &[(Seq, Seq)],
+) -> Result<HashSet<FeedId>, StoreError> {
     let mut rearranged = Rearranged::default();
     for (entry, sighting) in edited {
-        rearrange::settle(desk, counters, &[entry], &|it| Ok(it.seq == sighting), &mut rearranged)?;
+        rearrange::settle(desk, counters, &[*entry], &|it| Ok(it.seq == *sighting), &mut rearranged)?;
     }
-    absorbed.feeds.extend(rearranged.feeds);
-    Ok(absorbed)
+    Ok(rearranged.feeds)
 }
 
 /// Every stored entry that shares a key with one of the observations, or that a rule says may be one with it.

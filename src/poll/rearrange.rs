@@ -1,7 +1,7 @@
 //! How stored entries follow when `[[merge]]` or `[[never_merge]]` change: in the background, in bounded steps between two groups of polls.
 //!
 //! The store remembers the rules that its entries follow. Of the difference to those that hold now, each rule speaks of some sightings:
-//! by address they are looked up, by query the store is read through. The entry of each of them is decided again, together with those that
+//! what is to be one by its address is looked up, for all others the store is read through. The entry of each of them is decided again, together with those that
 //! share a key with it (`merge::regroup`), and what hangs on the entries follows in one batch. The rules are remembered last, so that
 //! whatever was interrupted is done again, and finds what is done already as it should be.
 
@@ -101,7 +101,8 @@ impl Rearranging {
             .map(|rule| Job::Addresses(rule.address_keys()))
             .collect();
         let changed = Rules::new(changed, catalogue.config.merging.window);
-        if changed.has_queries() {
+        // An address that several entries of a document share is no key; what is to be kept apart is found all the same.
+        if changed.all().iter().any(|rule| rule.kind == Kind::Apart || !rule.names_addresses()) {
             jobs.push_back(Job::Scan(Seq(0)));
         }
         Ok(Some(Self { changed, jobs, wanted, moved: 0 }))

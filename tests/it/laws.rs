@@ -110,6 +110,11 @@ impl World {
 
     /// Edits the rules, and works off what follows from that.
     pub fn follow(&mut self, rules: &str) {
+        self.follow_for(rules, usize::MAX);
+    }
+
+    /// As [`World::follow`], but it ends after so many steps.
+    pub fn follow_for(&mut self, rules: &str, steps: usize) {
         let config = config(&[&sources(""), rules].concat());
         let (base, scopes) = (self.catalogue.base.clone(), self.catalogue.scopes.clone());
         self.catalogue = Catalogue::new(Arc::new(config), base, scopes, &BTreeMap::new());
@@ -117,7 +122,11 @@ impl World {
         let Some(mut rearranging) = Rearranging::begin(&self.store, &self.catalogue).unwrap() else { return };
         let now = start() + TimeDelta::days(30);
         let desk = Desk { store: &self.store, topics: &self.topics, catalogue: &self.catalogue, now };
-        while rearranging.step(desk, &mut self.counters).unwrap().is_some() {}
+        for _ in 0..steps {
+            if rearranging.step(desk, &mut self.counters).unwrap().is_none() {
+                break;
+            }
+        }
     }
 
     /// A world whose sources all have further keys.
