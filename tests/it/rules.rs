@@ -202,7 +202,7 @@ fn polled(rules: &str, documents: &[Vec<Document>], order: &[usize]) -> World {
 /// Each case fills several stores.
 fn laws() -> ProptestConfig {
     let laws = crate::laws::laws();
-    ProptestConfig { cases: laws.cases.div_ceil(4), ..laws }
+    ProptestConfig { cases: laws.cases.div_ceil(8), ..laws }
 }
 
 proptest! {
