@@ -4,14 +4,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::merge::decide::{self, Change, ChangeKind, Facts, Known};
+use crate::merge::decide::{self, Arrival, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::Identified;
+use crate::merge::rules::{Judge, Rules, Seen, Subject};
 use crate::model::Timestamp;
 use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope};
+use crate::poll::judging;
 use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
+use crate::poll::rearrange::{self, Desk, Rearranged};
 use crate::poll::retention;
 use crate::poll::topics::Topics;
 use crate::poll::window::Window;
@@ -47,31 +50,31 @@ pub fn absorb(
     window: &mut Window,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
-    let mut known = gather(store, &seen)?;
+    let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
+    let mut known = gather(store, &seen, &catalogue.rules, &subjects)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     window.propose(store, catalogue, &arrival, &seen, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
-    let facts = Facts {
-        text: &|name| visible(store, name),
-        grounds: &|scope| grounds(catalogue, scope),
-        // An id of which nothing can be learnt is not given a second time.
-        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
-    };
-    let mut next = Seq(counters.next.max(1));
-    let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
+    let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
 
     let mut absorbed = Absorbed::default();
     let wants_pages = catalogue.source(&key).is_some_and(|source| source.full_text.is_some());
     let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
     let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
     let mut commit = Commit { at: Some(arrival.now), ..Commit::default() };
+    let mut edited = Vec::new();
     for (change, one) in changes {
-        count(&change, &mut absorbed, counters, &mut state, &arrival.scope);
+        count(&change, &mut absorbed, counters, &mut state);
         if wants_pages {
             absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
         }
         let index = change.sighting;
         commit.sketches.extend(window.take(&change, &one));
+        if change.kind == ChangeKind::Updated
+            && subjects.get(&one.own).is_some_and(|subject| catalogue.rules.speaks_of(subject))
+        {
+            edited.push((change.entry.seq, change.entry.sightings[index].seq));
+        }
         let mut write = write(change, &one, &mut texts);
         if let Some(placements) = latest.get(&write.entry.seq) {
             write.entry.placements.clone_from(placements);
@@ -81,8 +84,7 @@ pub fn absorb(
         absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
         commit.entries.push(write);
     }
-    counters.next = next.0;
-    let moved = retention::moved(store, &arrival.scope, &names, &moves, &commit.entries, arrival.now)?;
+    let moved = retention::moved(store, &arrival, &names, &moves, &commit.entries)?;
     if !commit.entries.is_empty() {
         state.last_change = Some(arrival.now);
         commit.counters = Some(*counters);
@@ -92,17 +94,71 @@ pub fn absorb(
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
     state.note_fresh(arrival.now, [absorbed.new, absorbed.joined, absorbed.updated]);
-    commit.sources = vec![(arrival.scope, Arc::new(state.clone()))];
+    commit.sources = vec![(arrival.scope.clone(), Arc::new(state.clone()))];
     store.commit(&commit)?;
     absorbed.state = state;
+    let desk = Desk { store, topics, catalogue, now: arrival.now };
+    let rearranged = rearrange_edited(desk, counters, &edited)?;
+    window.moved(store, &rearranged.moved)?;
+    absorbed.feeds.extend(rearranged.feeds);
     Ok(absorbed)
 }
 
-/// Every stored entry that shares a key with one of the observations.
-fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
+fn decided(
+    store: &Store,
+    catalogue: &Catalogue,
+    arrival: &Arrival,
+    seen: Vec<Identified>,
+    known: Known,
+    subjects: &HashMap<Key, Subject>,
+    counters: &mut Counters,
+) -> Vec<(Change, Identified)> {
+    let rules = &*catalogue.rules;
+    let judge = Judge {
+        rules,
+        // Of what cannot be read no query is known to match.
+        stored: &|sighting| {
+            let known = judging::stored(rules, store, catalogue, sighting);
+            known.unwrap_or_else(|_| rules.subject(Seen::stored(sighting), &|_| false))
+        },
+        arriving: &|one| subjects[&one.own].clone(),
+    };
+    let facts = Facts {
+        text: &|name| visible(store, name),
+        grounds: &|scope| grounds(catalogue, scope),
+        // An id of which nothing can be learnt is not given a second time.
+        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
+        rules: Some(&judge).filter(|_| !rules.is_empty()),
+    };
+    let mut next = Seq(counters.next.max(1));
+    let changes = decide::decide(arrival, seen, known, &facts, &mut next);
+    counters.next = next.0;
+    changes
+}
+
+/// An edit may bring a sighting under a rule that did not speak of it before.
+fn rearrange_edited(desk: Desk<'_>, counters: &mut Counters, edited: &[(Seq, Seq)]) -> Result<Rearranged, StoreError> {
+    let mut rearranged = Rearranged::default();
+    for (entry, sighting) in edited {
+        rearrange::settle(desk, counters, &[*entry], &|it| Ok(it.seq == *sighting), &mut rearranged)?;
+    }
+    Ok(rearranged)
+}
+
+/// Every stored entry that shares a key with one of the observations, or that a rule says may be one with it.
+fn gather(
+    store: &Store,
+    seen: &[Identified],
+    rules: &Rules,
+    subjects: &HashMap<Key, Subject>,
+) -> Result<Known, StoreError> {
     let mut known = Known::default();
     for one in seen {
-        for key in one.keys() {
+        let by_rule = subjects.get(&one.own).map(|subject| rules.keys(subject)).unwrap_or_default();
+        for key in one.keys().chain(by_rule) {
+            if known.by_key.contains_key(&key) {
+                continue;
+            }
             let sharing = store.sharing(key)?;
             for seq in &sharing {
                 if !known.entries.contains_key(seq)
@@ -124,14 +180,13 @@ pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-fn visible(store: &Store, name: TextName) -> Option<String> {
+pub(super) fn visible(store: &Store, name: TextName) -> Option<String> {
     let texts = store.texts(name).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)
 }
 
-fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState, scope: &Scope) {
-    let first_of_source = change.entry.sightings.iter().filter(|sighting| sighting.source == *scope).count() == 1;
+fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState) {
     match change.kind {
         ChangeKind::New => {
             absorbed.new += 1;
@@ -142,7 +197,7 @@ fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, stat
     }
     if change.kind != ChangeKind::Updated {
         counters.sightings += 1;
-        state.entries += u64::from(first_of_source);
+        state.entries += 1;
     }
 }
 

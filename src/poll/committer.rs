@@ -15,6 +15,7 @@ use crate::model::source::{Scope, TopicKey};
 use crate::poll::absorb::{self, Absorbed};
 use crate::poll::pages::PageWrite;
 use crate::poll::prepare::Prepared;
+use crate::poll::rearrange::{Desk, Rearranged, Rearranging};
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
 use crate::poll::window::Window;
@@ -69,6 +70,7 @@ impl Committer {
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
         let window = Window::read(&store, &catalogue, clock::now())?;
+        let rearranging = Rearranging::begin(&store, &catalogue)?;
         let uncounted = Arc::default();
         let mut work = Work {
             store,
@@ -80,6 +82,7 @@ impl Committer {
             trouble,
             recovery: None,
             unwritten: HashMap::new(),
+            rearranging,
             pruning: None,
             uncounted: Arc::clone(&uncounted),
         };
@@ -173,6 +176,8 @@ struct Work {
     recovery: Option<Recovery>,
     /// Facts that the store could not take; the poller counts on them being written.
     unwritten: HashMap<Scope, Arc<SourceState>>,
+    /// What changed rules over merging have left to do.
+    rearranging: Option<Rearranging>,
     /// The round of removals that is under way.
     pruning: Option<Pruning>,
     uncounted: Arc<Uncounted>,
@@ -197,7 +202,8 @@ impl Work {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
                 self.recover();
             }
-            if self.recovery.is_none() && !self.topics.is_building() && self.pruning.is_none() {
+            let is_idle = !self.topics.is_building() && self.rearranging.is_none() && self.pruning.is_none();
+            if self.recovery.is_none() && is_idle {
                 return waiting.blocking_recv();
             }
             match waiting.try_recv() {
@@ -267,6 +273,7 @@ impl Work {
         if has_other_window {
             self.window = Window::read(&self.store, &self.catalogue, clock::now())?;
         }
+        self.rearranging = Rearranging::begin(&self.store, &self.catalogue)?;
         Ok(())
     }
 
@@ -284,7 +291,43 @@ impl Work {
 
     /// One step of what waits for quiet moments; nobody gains by taking turns.
     fn go_on(&mut self) {
-        if self.topics.is_building() { self.build() } else { self.prune() }
+        if self.topics.is_building() {
+            self.build();
+        } else if self.rearranging.is_some() {
+            self.rearrange();
+        } else {
+            self.prune();
+        }
+    }
+
+    fn rearrange(&mut self) {
+        let Some(rearranging) = &mut self.rearranging else { return };
+        let desk = Desk { store: &self.store, topics: &self.topics, catalogue: &self.catalogue, now: clock::now() };
+        let (rearranged, is_done) = match rearranging.step(desk, &mut self.counters) {
+            Ok(Some(rearranged)) => (rearranged, false),
+            Ok(None) => (Rearranged { has_written: true, ..Rearranged::default() }, true),
+            Err(error) => {
+                tracing::error!(%error, "what is stored cannot follow the changed rules over merging");
+                self.rearranging = None;
+                (Rearranged { has_written: true, ..Rearranged::default() }, false)
+            }
+        };
+        if !rearranged.has_written {
+            return;
+        }
+        if let Err(error) = self.window.moved(&self.store, &rearranged.moved) {
+            tracing::error!(%error, "sketches of copies that moved cannot be written");
+        }
+        // Was it the disk, then the store is stuck, and a recovery begins it anew.
+        let synced = self.store.sync();
+        self.note(&synced);
+        if synced.is_ok() && !rearranged.feeds.is_empty() {
+            (self.changed)(Some(&rearranged.feeds));
+        }
+        if is_done && let Some(done) = self.rearranging.take() {
+            let moved = done.moved;
+            tracing::info!(moved, "what is stored follows the changed rules over merging: {moved} copies have moved");
+        }
     }
 
     fn begin_pruning(&mut self) {
@@ -347,6 +390,7 @@ impl Work {
         self.counters = store.counters()?;
         self.topics = Topics::read(&self.catalogue, store)?;
         self.window = Window::read(store, &self.catalogue, clock::now())?;
+        self.rearranging = Rearranging::begin(store, &self.catalogue)?;
         let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
         store.commit(&Commit { sources, ..Commit::default() })?;
         store.sync()?;

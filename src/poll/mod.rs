@@ -7,10 +7,12 @@
 pub mod absorb;
 pub mod book;
 pub mod committer;
+pub mod judging;
 mod named;
 pub mod one;
 pub mod pages;
 pub mod prepare;
+pub mod rearrange;
 pub mod retention;
 pub mod topics;
 pub mod window;

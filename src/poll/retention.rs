@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
-use crate::merge::decide::Known;
+use crate::merge::decide::{Arrival, Known};
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, KeyKind, Placement, Seq};
@@ -74,12 +74,12 @@ pub fn without_removed(
 /// written of its entries.
 pub fn moved(
     store: &Store,
-    scope: &Scope,
+    arrival: &Arrival,
     names: &[Key],
     moves: &Moves,
     writes: &[EntryWrite],
-    now: Timestamp,
 ) -> Result<Vec<Move>, StoreError> {
+    let (scope, now) = (&arrival.scope, arrival.now);
     let written: HashMap<Seq, &EntryWrite> = writes.iter().map(|write| (write.entry.seq, write)).collect();
     // The entries that the source calls by this name when everything is written.
     let named = |hash: [u8; 16]| {
@@ -92,8 +92,8 @@ pub fn moved(
             };
             let is_its =
                 |entry: &Entry| entry.sightings.iter().any(|it| it.source == *scope && it.keys.first() == Some(&key));
-            if entry.as_ref().is_some_and(is_its) {
-                found.push(seq);
+            if let Some(entry) = entry.filter(is_its) {
+                found.push(entry);
             }
         }
         Ok::<_, StoreError>(found)
@@ -101,14 +101,17 @@ pub fn moved(
     let is_buried = store.has_tombstones(scope)?;
     let mut moved = Vec::new();
     for hash in &moves.gone {
-        let seqs = named(*hash)?;
-        for seq in &seqs {
-            if store.left_at(scope, *seq)?.is_none() {
-                moved.push(Move::Left { seq: *seq, at: now });
+        let entries = named(*hash)?;
+        for entry in &entries {
+            // A rule may have put several of a source's sightings into one entry: it leaves with the last of them.
+            let mut own = entry.sightings.iter().filter(|it| it.source == *scope);
+            let is_shown = own.any(|it| it.keys.first().is_some_and(|name| arrival.document.contains(name)));
+            if !is_shown && store.left_at(scope, entry.seq)?.is_none() {
+                moved.push(Move::Left { seq: entry.seq, at: now });
             }
         }
         if is_buried
-            && seqs.is_empty()
+            && entries.is_empty()
             && let Some(tombstone) = store.tombstone(scope, *hash)?
         {
             moved.push(Move::Buried { name: *hash, tombstone, at: now });
@@ -120,7 +123,7 @@ pub fn moved(
     let are_written: HashSet<&Key> = sightings.filter_map(|it| it.keys.first()).collect();
     let mut back: HashSet<Seq> = writes.iter().filter(|write| !write.is_new).map(|write| write.entry.seq).collect();
     for name in names.iter().filter(|name| came.contains(&name.hash) && !are_written.contains(name)) {
-        back.extend(named(name.hash)?);
+        back.extend(named(name.hash)?.into_iter().map(|entry| entry.seq));
     }
     for seq in back {
         if let Some(left_at) = store.left_at(scope, seq)? {
@@ -254,7 +257,7 @@ impl Pruning {
             let Some(before) = store.entry(*seq)? else { continue };
             let removal = removal(store, topics, scope, before, self.now)?;
             pruned.feeds.extend(removal.before.placements.iter().map(|placement| placement.feed.clone()));
-            pruned.sightings += u64::from(removal.sighting().is_some());
+            pruned.sightings += removal.sightings().count() as u64;
             pruned.entries += u64::from(removal.after.is_none());
             removals.push(removal);
         }
