@@ -82,9 +82,11 @@ impl Window {
             let text = alike::own_text(&one.texts());
             let reading = Reading::new(&text, &sketch.own, one.observation.title.as_deref());
             for proposal in proposals {
+                // The likeliest come first.
                 if let Some((likeness, entry)) = verify(store, catalogue, own, &reading, &proposal)? {
                     known.entries.entry(entry.seq).or_insert(entry);
                     known.alike.entry(one.own).or_default().push(likeness);
+                    break;
                 }
             }
         }
