@@ -88,6 +88,11 @@ impl Library {
         Self { texts: stories.join("texts"), fixtures, parsed: Mutex::default() }
     }
 
+    /// Whether there are captured documents at all.
+    pub(super) fn has_fixtures(&self) -> bool {
+        self.fixtures.is_some()
+    }
+
     /// Both documents of a pair; nothing where a captured document is not at hand.
     ///
     /// # Errors
