@@ -97,7 +97,7 @@ fn told(share: Share) -> String {
 /// The pairs that were taken for what they are not, with the reasons of either order.
 fn wrong(pairs: &[Ready], outcomes: &[Outcomes]) -> String {
     let mut text = String::new();
-    for (Ready { pair, documents }, outcomes) in pairs.iter().zip(outcomes) {
+    for (Ready { pair, documents, .. }, outcomes) in pairs.iter().zip(outcomes) {
         let is_wrong = score::is_found(pair, outcomes) != pair.same;
         let strays = outcomes.iter().flat_map(|outcome| &outcome.strays);
         if is_wrong {
