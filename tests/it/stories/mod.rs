@@ -21,10 +21,9 @@ use set::{Edit, Half, Pair};
 
 /// Least precision on the tuning half.
 const PRECISION: f64 = 0.99;
-/// Least recall on the tuning half of the classes that hold pairs which are the same. So low because only what is the same in every
-/// word is joined so far, and no pair of the set is; to be raised as soon as more is found.
+/// Least recall on the tuning half of the classes that hold pairs which are the same, to be raised with it.
 const RECALL: &[(&str, f64)] =
-    &[("abridged", 0.0), ("copy", 0.0), ("edited", 0.0), ("markup", 0.0), ("summary", 0.0), ("wire", 0.0)];
+    &[("abridged", 0.95), ("copy", 0.95), ("edited", 0.95), ("markup", 0.95), ("summary", 0.95), ("wire", 0.95)];
 /// What the set cannot be smaller than.
 const PAIRS: usize = 1_000;
 
