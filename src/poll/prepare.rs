@@ -26,6 +26,7 @@ const TIMES: usize = 20;
 const LAST_DOCUMENT: usize = 10_000;
 
 /// One document, ready to be decided on.
+#[derive(Clone)]
 pub struct Prepared {
     pub key: SourceKey,
     pub arrival: Arrival,
