@@ -47,13 +47,13 @@ pub fn absorb(
     catalogue: &Catalogue,
     prepared: Prepared,
     counters: &mut Counters,
-    window: &mut Window,
+    window: &Window,
 ) -> Result<Absorbed, StoreError> {
-    let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, .. } = prepared;
+    let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, looked, .. } = prepared;
     let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
     let mut known = gather(store, &seen, &catalogue.rules, &subjects)?;
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
-    window.propose(store, catalogue, &arrival, &seen, &mut known)?;
+    window.propose(store, catalogue, &arrival, &seen, &looked, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
     let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
 
@@ -69,7 +69,7 @@ pub fn absorb(
             absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
         }
         let index = change.sighting;
-        commit.sketches.extend(window.take(&change, &one));
+        commit.sketches.extend(window.take(catalogue, &change, &one));
         if change.kind == ChangeKind::Updated
             && subjects.get(&one.own).is_some_and(|subject| catalogue.rules.speaks_of(subject))
         {

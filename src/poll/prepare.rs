@@ -15,6 +15,7 @@ use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
 use crate::poll::retention::Moves;
+use crate::poll::window::Looked;
 use crate::schedule::Rhythm;
 use crate::store::record;
 use crate::store::source::{DocumentFacts, SourceState};
@@ -42,6 +43,8 @@ pub struct Prepared {
     pub state: SourceState,
     /// The document is not cut off.
     pub is_complete: bool,
+    /// What its observations are nearly the same as, as far as that was known when it was read.
+    pub looked: Looked,
 }
 
 /// A document as bytes, and what the poll before it left.
@@ -95,7 +98,17 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
-    Ok(Prepared { key: key.clone(), arrival, seen, texts, hashes: Arc::new(hashes), moves, state, is_complete })
+    Ok(Prepared {
+        key: key.clone(),
+        arrival,
+        seen,
+        texts,
+        hashes: Arc::new(hashes),
+        moves,
+        state,
+        is_complete,
+        looked: Looked::default(),
+    })
 }
 
 /// A document that is cut off shows no less than the one before it.

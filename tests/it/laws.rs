@@ -170,8 +170,13 @@ impl World {
         prepared.arrival.now = now;
         prepared.state.facts.last_success = Some(now);
         let (key, hashes) = (prepared.key.clone(), Arc::clone(&prepared.hashes));
+        // Whether a poller looked before or not must make no difference.
+        if prepared.seen.len() % 2 == 0 {
+            let Prepared { arrival, seen, .. } = &prepared;
+            prepared.looked = self.window.look(&self.store, &self.catalogue, arrival, seen).unwrap();
+        }
         let absorbed =
-            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &self.window)
                 .unwrap();
         self.last.insert(key, (absorbed.state, hashes));
         absorbed.new + absorbed.joined + absorbed.updated
