@@ -114,12 +114,13 @@ fn gather(store: &Store, seen: &[Identified]) -> Result<Known, StoreError> {
     Ok(known)
 }
 
-fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+/// The grounds that a source admits.
+pub fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-fn visible(store: &Store, name: TextName) -> Option<String> {
+pub fn visible(store: &Store, name: TextName) -> Option<String> {
     let texts = store.texts(name).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)
