@@ -17,7 +17,7 @@ const OVERHEAD: usize = 80;
 /// Values above another engine's; `None` hides what lies below.
 pub(super) type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// See the module. Clones are the same overlay.
+/// See the module. Clones are the same overlay. Its base does not change.
 #[derive(Clone)]
 pub struct Overlay {
     base: Arc<dyn Engine>,
@@ -30,7 +30,13 @@ struct Kept {
     layer: Layer,
     bytes: usize,
     is_stuck: bool,
+    /// From a key on, up to which one everything is hidden: what is cleared in batches is asked for from its beginning each time, and
+    /// would be walked through as often.
+    hidden: BTreeMap<Vec<u8>, Vec<u8>>,
 }
+
+/// Most stretches that are known to be hidden.
+const HIDDEN: usize = 64;
 
 impl Overlay {
     /// An overlay that keeps so many bytes at the most; a batch beyond them fails, and leaves it as it was.
@@ -65,14 +71,36 @@ impl Overlay {
     }
 
     fn walk(&self, from: &[u8], to: &[u8], limit: usize, way: Way) -> Result<Pairs, StoreError> {
-        through(self.base.as_ref(), from, to, limit, way, |found, below, from, to| {
+        let known = self.read()?.hidden.get(from).filter(|_| way == Way::Up).cloned();
+        let start = known.as_deref().unwrap_or(from);
+        let mut hidden = None;
+        let found = through(self.base.as_ref(), start, to, limit, way, |found, below, from, to| {
+            let is_hiding = !below.is_empty();
             join(found, below, &self.read()?.layer, (from, to), limit, way);
+            if found.is_empty() && is_hiding {
+                hidden = Some(to.to_vec());
+            }
             Ok(())
-        })
+        })?;
+        if let Some(hidden) = hidden.filter(|_| way == Way::Up) {
+            self.write().hide(from, hidden);
+        }
+        Ok(found)
     }
 }
 
 impl Kept {
+    fn hide(&mut self, from: &[u8], to: Vec<u8>) {
+        if self.hidden.len() >= HIDDEN {
+            self.hidden.clear();
+        }
+        self.hidden.insert(from.to_vec(), to);
+    }
+
+    fn show(&mut self, key: &[u8]) {
+        self.hidden.retain(|from, to| key < from.as_slice() || key >= to.as_slice());
+    }
+
     fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
         let cost = |value: Option<&[u8]>| key.len() + OVERHEAD + value.map_or(0, <[u8]>::len);
         let new = cost(value);
@@ -120,6 +148,9 @@ impl Engine for Overlay {
                 Write::Put(key, value) | Write::Insert(key, value) => (key, Some(value.as_slice())),
                 Write::Delete(key) => (key, None),
             };
+            if value.is_some() {
+                kept.show(key);
+            }
             if self.base.get(key)?.as_deref() == value {
                 kept.forget(key);
             } else {

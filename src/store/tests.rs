@@ -287,6 +287,11 @@ proptest! {
         for name in 0..24 {
             prop_assert_eq!(overlay.get(&[2, name]).unwrap(), expected.get(&[2, name]).unwrap());
         }
+        // What is known to be hidden comes back when it is written.
+        write(&overlay, &below);
+        write(&expected, &below);
+        prop_assert_eq!(overlay.scan(from, to, limit).unwrap(), expected.scan(from, to, limit).unwrap());
+        prop_assert_eq!(all(&overlay), all(&expected));
         for key in overlay.changed(&[2], &[3], usize::MAX) {
             prop_assert_ne!(overlay.get(&key).unwrap(), base.get(&key).unwrap());
         }
