@@ -61,7 +61,7 @@ fn as_json(replay: &Replay, pairs: &[Pair]) -> anyhow::Result<()> {
 fn show(replay: &Replay, pairs: &[Pair]) -> anyhow::Result<()> {
     let Replay { sightings, left_out, entries_now, entries_then, would_part, would_join } = replay;
     line(&format!("{sightings} copies replayed: {entries_now} entries now, {entries_then} then"))?;
-    line(&format!("{would_part} joins would not be made, {would_join} would be that are not"))?;
+    line(&format!("joins that would not be made: {would_part}; that would be made besides: {would_join}"))?;
     if *left_out > 0 {
         line(&format!("{left_out} older copies were left out: a replay holds {LIMIT}"))?;
     }

@@ -60,6 +60,8 @@ pub enum Answer {
     Exporting(u64),
     Told(Told),
     Refused(String),
+    /// It is nobody's mistake.
+    Failed(String),
     Done,
 }
 
@@ -224,12 +226,12 @@ async fn write(writing: &mut WriteHalf<'_>, answer: &Answer) -> std::io::Result<
 /// Tells what is found as it is found. It ends early when the command has gone away.
 async fn try_out(
     mill: &Mill,
-    begun: Result<Box<dyn Work>, String>,
+    begun: Result<Box<dyn Work>, Box<Answer>>,
     writing: &mut WriteHalf<'_>,
 ) -> std::io::Result<()> {
     let mut work = match begun {
         Ok(work) => work,
-        Err(what) => return write(writing, &Answer::Refused(what)).await,
+        Err(answer) => return write(writing, &answer).await,
     };
     loop {
         match trial::step(mill, work).await {
@@ -240,7 +242,7 @@ async fn try_out(
                 }
             }
             Ok((_, None)) => return write(writing, &Answer::Done).await,
-            Err(error) => return write(writing, &Answer::Refused(error.to_string())).await,
+            Err(error) => return write(writing, &Answer::Failed(error.to_string())).await,
         }
     }
 }

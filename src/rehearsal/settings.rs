@@ -125,8 +125,8 @@ pub(super) fn notes(before: &Config, after: &Config) -> Vec<String> {
             notes.push(format!("{name} differs"));
         }
     }
-    let grounds = |config: &Config| config.sources.iter().map(|it| (it.key.clone(), it.grounds)).collect::<Vec<_>>();
-    if before.merging.window != after.merging.window || grounds(before) != grounds(after) {
+    let differs = |old: &Arc<Source>| after.sources.iter().any(|new| new.key == old.key && new.grounds != old.grounds);
+    if before.merging.window != after.merging.window || before.sources.iter().any(differs) {
         notes.push(
             "settings of merging hold for what comes from now on; `feedmill replay` shows what they would have done"
                 .to_owned(),

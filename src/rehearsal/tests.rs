@@ -151,13 +151,6 @@ fn planned(changed: &str) -> (Plan, Vec<String>) {
 #[test]
 fn a_plan_says_what_would_become_of_every_entry() {
     let pact = "A pact is signed";
-    let without = |source: &str| {
-        let from = FILE.find(&format!("[sources.{source}]")).unwrap();
-        let to = FILE[from + 1..].find('[').unwrap() + from + 1;
-        // The list of topics has a bracket, too.
-        let to = FILE[to..].find("\n[").map_or(to, |at| to + at + 1);
-        FILE[..from].to_owned() + &FILE[to.max(from)..]
-    };
     for (changed, expected) in [
         (FILE.to_owned(), vec![]),
         (
@@ -165,28 +158,6 @@ fn a_plan_says_what_would_become_of_every_entry() {
             vec![format!("topics/rivers +{pact}"), "topics/rivers -The river rises".to_owned()],
         ),
         (FILE.to_owned() + "[topics.short]\nmatch = \"title:note\"\n", vec!["topics/short +A short note".to_owned()]),
-        (
-            without("three"),
-            vec![
-                "all -The river rises".to_owned(),
-                "sources/three -The river rises".to_owned(),
-                "topics/local -The river rises".to_owned(),
-                "topics/rivers -The river rises".to_owned(),
-            ],
-        ),
-        // The other copy is still shown, in every feed that it belongs to.
-        (
-            without("one"),
-            vec![
-                "all -A short note".to_owned(),
-                "all ~Leaders agree at last".to_owned(),
-                "sources/one -A pact is signed".to_owned(),
-                "sources/one -A short note".to_owned(),
-                "sources/two ~Leaders agree at last".to_owned(),
-                "topics/world -A pact is signed".to_owned(),
-                "topics/world -A short note".to_owned(),
-            ],
-        ),
         (
             FILE.replace("[sources.two]", "[sources.two]\npriority = 5"),
             vec![
@@ -214,6 +185,44 @@ fn a_plan_says_what_would_become_of_every_entry() {
     ] {
         let (_, lines) = planned(&changed);
         assert_eq!(lines, expected, "{changed}");
+    }
+}
+
+#[test]
+fn what_a_source_brought_is_not_shown_without_it() {
+    // The file without the declaration of one source.
+    let without = |source: &str| {
+        let from = FILE.find(&format!("[sources.{source}]")).unwrap();
+        let to = FILE[from..].find("\n[").unwrap() + from + 1;
+        FILE[..from].to_owned() + &FILE[to..]
+    };
+    for (changed, expected) in [
+        (
+            without("three"),
+            vec![
+                "all -The river rises".to_owned(),
+                "sources/three -The river rises".to_owned(),
+                "topics/local -The river rises".to_owned(),
+                "topics/rivers -The river rises".to_owned(),
+            ],
+        ),
+        // The other copy is still shown, in every feed that it belongs to.
+        (
+            without("one"),
+            vec![
+                "all -A short note".to_owned(),
+                "all ~Leaders agree at last".to_owned(),
+                "sources/one -A pact is signed".to_owned(),
+                "sources/one -A short note".to_owned(),
+                "sources/two ~Leaders agree at last".to_owned(),
+                "topics/world -A pact is signed".to_owned(),
+                "topics/world -A short note".to_owned(),
+            ],
+        ),
+    ] {
+        let (plan, lines) = planned(&changed);
+        assert_eq!(lines, expected, "{changed}");
+        assert_eq!(plan.sources.removed.len(), 1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `plan` and `replay` as commands: with a daemon and without one, and nothing is written.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ fn two_desks() -> (tempfile::TempDir, [Origin; 2]) {
             [("1", origin.url("/pact"), title, PACT), ("2", origin.url("/short"), "A note from here", "Short.")];
         let items: Vec<_> = items.iter().map(|(guid, url, title, text)| (*guid, url.as_str(), *title, *text)).collect();
         origin.serve("/feed", Reply::rss(&rss(key, &origin.url("/"), &items)));
-        feeds += &format!("[sources.{key}]\nurl = \"{}\"\n", origin.url("/feed"));
+        writeln!(feeds, "[sources.{key}]\nurl = \"{}\"", origin.url("/feed")).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("feeds.toml"), format!("{HEAD}{feeds}[topics.pacts]\nmatch = \"pact\"\n")).unwrap();
@@ -132,7 +133,10 @@ fn a_replay_is_made_with_a_daemon_and_without_one() {
         assert_eq!((&pair["kind"], &pair["ground"]), (&"would_part".into(), &"same-content".into()));
         let (code, text) = told(folder, &["replay", "--set", "sources.desk-b.merge.same_content=false"]);
         assert_eq!(code, Some(0));
-        assert!(text.starts_with("4 copies replayed: 3 entries now, 4 then\n1 joins would not be made"), "{text}");
+        assert!(
+            text.starts_with("4 copies replayed: 3 entries now, 4 then\njoins that would not be made: 1; "),
+            "{text}"
+        );
         assert!(
             text.contains("Leaders agree") && text.contains("/pact") && text.contains("the same text as in"),
             "{text}"
