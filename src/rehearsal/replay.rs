@@ -106,6 +106,13 @@ impl Replaying {
     fn one(&mut self, index: usize, told: &mut Vec<Told>) -> Result<(), StoreError> {
         self.replay.sightings += 1;
         let (entry, sighting) = self.sighting(index)?;
+        let now = self.joined_now(index, &entry, &sighting)?;
+        // What one source itself took for one stays one.
+        if let Some((with, true)) = now {
+            let group = self.groups.home[with] as usize;
+            self.groups.add(index, Some(group), &sighting.keys);
+            return Ok(());
+        }
         let found = self.join(&sighting)?;
         self.groups.add(index, found.as_ref().map(|found| found.group), &sighting.keys);
         if let Some(found) = &found
@@ -115,18 +122,29 @@ impl Replaying {
             let Found { ground, score, evidence, .. } = found;
             self.tell(PairKind::WouldJoin, [with, index], (*ground, *score, evidence.as_str()), told)?;
         }
-        if sighting.ground == Ground::First {
-            return Ok(());
-        }
-        let first = entry.sightings.first().map(|first| first.seq);
-        let with = sighting.matched.or(first).and_then(|with| self.groups.index(with)).filter(|with| *with < index);
-        if let Some(with) = with
+        if let Some((with, _)) = now
             && self.groups.home[with] != self.groups.home[index]
         {
             let why = (sighting.ground, sighting.score, sighting.evidence.as_str());
             self.tell(PairKind::WouldPart, [with, index], why, told)?;
         }
         Ok(())
+    }
+
+    /// With which earlier sighting one is joined now, and whether that is its own source's.
+    fn joined_now(
+        &mut self,
+        index: usize,
+        entry: &Entry,
+        sighting: &Sighting,
+    ) -> Result<Option<(usize, bool)>, StoreError> {
+        if sighting.ground == Ground::First {
+            return Ok(None);
+        }
+        let first = entry.sightings.first().map(|first| first.seq);
+        let with = sighting.matched.or(first).and_then(|with| self.groups.index(with));
+        let Some(with) = with.filter(|with| *with < index) else { return Ok(None) };
+        Ok(Some((with, self.sighting(with)?.1.source == sighting.source)))
     }
 
     /// What a sighting would join; `None` when it would be an entry of its own.

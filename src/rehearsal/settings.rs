@@ -132,6 +132,13 @@ pub(super) fn notes(before: &Config, after: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let rules = |one: &Config, other: &Config| {
+        one.merging.rules.iter().filter(|rule| !other.merging.rules.contains(rule)).count()
+    };
+    let (come, go) = (rules(after, before), rules(before, after));
+    if come + go > 0 {
+        notes.push(format!("of [[merge]] and [[never_merge]] {come} rules come and {go} go"));
+    }
     notes.extend(addresses(before, after));
     notes
 }
