@@ -10,9 +10,12 @@ mod export;
 mod import;
 mod list;
 mod parse;
+mod plan;
 mod poll;
+mod replay;
 mod sparing;
 mod talk;
+mod trial;
 mod why;
 
 use std::collections::BTreeMap;
@@ -63,6 +66,19 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Says which entries would appear, vanish, merge or part if a changed feeds.toml were loaded. Nothing is written.
+    ///
+    /// A daemon that runs on the store compares with what it has loaded. Values of secrets are not compared.
+    Plan {
+        /// The changed file, in the place of the one that --config names; without it the latter is the changed one.
+        file: Option<PathBuf>,
+        /// Every entry, not only the first 20 of each feed.
+        #[arg(long)]
+        all: bool,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Polls once: everything that is due, or the sources that are named.
     Poll {
         sources: Vec<String>,
@@ -91,6 +107,21 @@ enum Task {
     },
     /// Shows every source and how it fares.
     List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Merges everything in the store once more, in memory, and shows which copies would be joined otherwise. Nothing is written.
+    ///
+    /// Documents are not stored, so only joins across sources are replayed: what one source itself took for one entry, or for two, stays
+    /// so. Titles and texts are as they are now. Without --set the file is replayed as it is.
+    Replay {
+        /// A setting to try: merging.KEY or sources.KEY.merge.KEY; may be given several times.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Every pair, not only the first 20 of each kind.
+        #[arg(long)]
+        all: bool,
         /// For programs.
         #[arg(long)]
         json: bool,
@@ -145,6 +176,10 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
         match task {
             Task::Serve => daemon::run(settings).await.map(|()| ExitCode::SUCCESS),
             Task::Check { json } => check::run(&settings, json),
+            Task::Plan { file, all, json } => {
+                plan::run(&settings, &plan::Wanted { file: file.as_deref(), json, all }).await
+            }
+            Task::Replay { set, all, json } => replay::run(&settings, &set, json, all).await,
             Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
             Task::Parse { document, base, json, normalised } => {
                 let form = match () {

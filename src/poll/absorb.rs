@@ -104,7 +104,8 @@ pub fn absorb(
     Ok(absorbed)
 }
 
-fn decided(
+/// Decides with the rules over merging, as far as there are any. `subjects` are what these know of `seen`.
+pub fn decided(
     store: &Store,
     catalogue: &Catalogue,
     arrival: &Arrival,
@@ -175,12 +176,13 @@ fn gather(
     Ok(known)
 }
 
-pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+/// The grounds that a source admits.
+pub fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
 /// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-pub(super) fn visible(store: &Store, name: TextName) -> Option<String> {
+pub fn visible(store: &Store, name: TextName) -> Option<String> {
     let texts = store.texts(name).ok().flatten()?;
     let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
     texts.max_by_key(String::len)

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use crate::merge::alike;
 use crate::merge::alike::compare::{self, Reading, Thresholds, Verdict};
+use crate::merge::alike::frame::Own;
 use crate::merge::alike::index::{Index, Member, Proposal};
 use crate::merge::decide::{Arrival, Change, Known, Likeness};
 use crate::merge::identify::Identified;
@@ -202,22 +203,57 @@ fn verify(
     let Some(sighting) = entry.sightings.iter().find(|sighting| sighting.seq == proposal.sighting) else {
         return Ok(None);
     };
-    let other = grounds(catalogue, &sighting.source);
-    if !other.near_duplicate {
+    let Compared::Same { score, evidence } = compared(store, catalogue, own, reading, sighting, &proposal.own)? else {
         return Ok(None);
+    };
+    let likeness = Likeness { entry: entry.seq, sighting: sighting.seq, score, evidence };
+    Ok(Some((likeness, Arc::new(entry))))
+}
+
+/// What comparing a text with a stored sighting came to.
+pub enum Compared {
+    Same {
+        score: f32,
+        evidence: String,
+    },
+    /// With how much they have in common, and why they are two.
+    Other {
+        score: f32,
+        reason: String,
+    },
+    /// Near-duplicates are not sought in the other's source, or it has no text.
+    Not,
+}
+
+/// Lays a text beside that of a stored sighting, of which the own words are known. `grounds` are those of the text's source.
+pub fn compared(
+    store: &Store,
+    catalogue: &Catalogue,
+    own: Grounds,
+    reading: &Reading<'_>,
+    sighting: &Sighting,
+    words: &Own,
+) -> Result<Compared, StoreError> {
+    let other = grounds(catalogue, &sighting.source);
+    if !own.near_duplicate || !other.near_duplicate {
+        return Ok(Compared::Not);
     }
-    let Some(texts) = sighting.text.map(|name| store.texts(name)).transpose()?.flatten() else { return Ok(None) };
+    let Some(texts) = sighting.text.map(|name| store.texts(name)).transpose()?.flatten() else {
+        return Ok(Compared::Not);
+    };
     let text = alike::own_text(&texts);
-    let theirs = Reading::new(&text, &proposal.own, sighting.title.as_deref());
-    let measures = compare::measure(reading, &theirs);
+    let measures = compare::measure(reading, &Reading::new(&text, words, sighting.title.as_deref()));
     let thresholds = Thresholds {
         threshold: own.threshold.max(other.threshold),
         containment: own.containment.max(other.containment),
     };
-    let Verdict::Same(score) = compare::judge(&measures, thresholds) else { return Ok(None) };
-    let evidence = evidence(sighting, &measures);
-    let likeness = Likeness { entry: entry.seq, sighting: sighting.seq, score, evidence };
-    Ok(Some((likeness, Arc::new(entry))))
+    Ok(match compare::judge(&measures, thresholds) {
+        Verdict::Same(score) => Compared::Same { score, evidence: evidence(sighting, &measures) },
+        Verdict::Other(reason) => Compared::Other {
+            score: measures.containment,
+            reason: format!("{reason}; {}", evidence(sighting, &measures)),
+        },
+    })
 }
 
 fn evidence(other: &Sighting, measures: &compare::Measures) -> String {
