@@ -76,7 +76,9 @@ pub struct Measures {
     pub others: usize,
     /// Of these places, those whose words stand in the titles, too.
     pub titled: usize,
-    /// Share of the shorter title's words that the other title has; 0 without titles.
+    /// Other words, a few, before or behind all that is common.
+    pub edges: usize,
+    /// Share of the shorter title's words that the other title has; 1 where one has none, since that tells nothing apart.
     pub titles: f32,
     /// The texts are in a script that has capitals, so that names can be told.
     pub has_capitals: bool,
@@ -92,6 +94,8 @@ pub struct Measures {
 const TOLD: usize = 3;
 /// Words of a gap up to which it is other words in the same place, and not another passage.
 const SMALL: usize = 12;
+/// The same before and behind all that is common.
+const EDGE: usize = 8;
 
 /// Lays two texts beside each other.
 pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
@@ -130,6 +134,8 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
     // Leads and footers may differ as they like, unless the titles differ in the same.
     let edges = align::edges(&one.words, &other.words, &passages);
     measures.titled += edges.iter().filter_map(substitution).filter(|it| it.is_titled(one, other)).count();
+    let small = edges.iter().filter(|gap| gap.one.len().max(gap.other.len()) <= EDGE);
+    measures.edges = small.filter_map(substitution).count();
     measures
 }
 
@@ -212,6 +218,9 @@ fn jaccard(one: &Reading<'_>, other: &Reading<'_>) -> f32 {
 fn titles(one: &Reading<'_>, other: &Reading<'_>) -> f32 {
     let set = |words: &[Word<'_>]| words.iter().map(|word| word.hash).collect::<HashSet<_>>();
     let (one, other) = (set(&one.title), set(&other.title));
+    if one.is_empty() || other.is_empty() {
+        return 1.0;
+    }
     share(one.intersection(&other).count(), one.len().min(other.len()))
 }
 
@@ -270,12 +279,17 @@ const NEARLY_ALL: f32 = 0.9;
 const LIKE_LENGTH: f32 = 1.5;
 /// Up to this ratio nothing was cut or added: what differs is all there is, as in a template.
 const SAME_LENGTH: f32 = 1.05;
-/// Common words for each other number that an edited version may have, and for each that one of the very same length may.
+/// Up to this ratio little was cut or added, and under titles that are alike other words in the same places are what the entry says.
+const NEAR_LENGTH: f32 = 1.2;
+/// Common words for each other number that an edited version may have, and for each other number or word that a text may have which is
+/// the same in all else.
 const WORDS_A_NUMBER: (usize, usize) = (60, 100);
 /// Common words for each other word that a house style may choose.
 const WORDS_A_CHOICE: usize = 25;
 /// Share of the shorter title's words from which on titles look as if one were filled in where the other was.
-const TITLE_OF_TEMPLATE: f32 = 0.5;
+const ALIKE_TITLES: f32 = 0.5;
+/// Share of the common words that stand in one stretch, from which on it may be a lead, a footer or a quotation that two texts share.
+const ONE_STRETCH: f32 = 0.8;
 
 /// Decides on what was measured. The thresholds say how much must be common; what differs can forbid it.
 pub fn judge(measures: &Measures, thresholds: Thresholds) -> Verdict {
@@ -289,11 +303,18 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
     let Measures { lengths: (one, other), shared, jaccard, containment, numbers, names, others, .. } = *measures;
     let (shorter, longer) = (one.min(other), one.max(other));
     let ratio = share(longer, shorter);
-    let is_filled_in = (TITLE_OF_TEMPLATE..1.0).contains(&measures.titles);
+    let has_alike_titles = measures.titles >= ALIKE_TITLES;
+    let is_filled_in = has_alike_titles && measures.titles < 1.0;
     let allowed_numbers = if ratio <= SAME_LENGTH { shared / WORDS_A_NUMBER.1 } else { 1 + shared / WORDS_A_NUMBER.0 };
-    let allowed_others =
-        if measures.has_capitals { 2 + shared / WORDS_A_CHOICE } else { 1 + shared / WORDS_A_NUMBER.0 };
+    let (others, allowed_others) = match () {
+        () if has_alike_titles && ratio <= NEAR_LENGTH => (others + measures.edges, shared / WORDS_A_NUMBER.1),
+        () if measures.has_capitals => (others, 2 + shared / WORDS_A_CHOICE),
+        // Names and figures may be among them.
+        () => (others, 1 + shared / WORDS_A_NUMBER.0),
+    };
     let has_substitutions = numbers + names + others > 0;
+    let is_short_and_filled_in = shared < WORDS_A_NUMBER.1 && ratio <= SAME_LENGTH && others > 0;
+    let is_one_stretch = share(measures.longest, shared) >= ONE_STRETCH;
     let objections = [
         (shorter < LEAST_WORDS, "the texts are too short to tell"),
         (containment < thresholds.containment, "too little of the shorter text stands in the other"),
@@ -302,12 +323,17 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
             shorter < SHORT && ratio < LIKE_LENGTH && containment < NEARLY_ALL,
             "the texts are short and not nearly the same",
         ),
+        (
+            ratio < LIKE_LENGTH && containment < NEARLY_ALL && is_one_stretch,
+            "they share one passage, and each has its own besides",
+        ),
         (measures.is_series, "the titles name different numbers of one series"),
         (names > 0, "other names stand in the same places"),
         (numbers > allowed_numbers, "other numbers stand in the same places"),
         (numbers > 0 && is_filled_in, "titles and texts look like one template with other numbers"),
         (measures.titled > 0, "what differs in the texts differs in the titles as well"),
         (has_substitutions && containment < NEARLY_ALL, "other words stand in the same places"),
+        (is_short_and_filled_in, "of so short a text each word that is another one counts"),
         (others > allowed_others, "too many other words stand in the same places"),
     ];
     objections.into_iter().find_map(|(holds, reason)| holds.then_some(reason))

@@ -92,10 +92,13 @@ pub(super) fn are_spellings(one: &str, other: &str) -> bool {
     if letters >= 3 && long.starts_with(short) {
         return true;
     }
+    // Eastern and western are two letters apart.
+    let begin_alike = one.chars().next() == other.chars().next();
     let allowed = match letters {
         0..=3 => 0,
-        4..=6 => 1,
-        _ => 2,
+        4..=8 => 1,
+        _ if begin_alike => 2,
+        _ => 1,
     };
     allowed > 0 && strsim::damerau_levenshtein(one, other) <= allowed
 }
@@ -105,13 +108,43 @@ pub(super) fn are_spellings(one: &str, other: &str) -> bool {
 pub(super) fn digits(words: &[&Word<'_>]) -> String {
     let is_afternoon = words.iter().any(|word| word.folded.ends_with("pm"));
     let mut digits = String::new();
+    let mut follows_han = false;
     for word in words {
-        let number: String = word.folded.chars().filter(|letter| letter.is_numeric()).collect();
-        match number.parse::<u32>() {
-            Ok(hour) if is_afternoon && digits.is_empty() && hour < 12 => digits.push_str(&(hour + 12).to_string()),
-            _ => digits.push_str(&number),
+        let han = word.folded.chars().next().and_then(han_numeral);
+        match han {
+            // 四十一 is 41, 十二 is 12: a power of ten is a digit only where none stands before it.
+            Some(None) if follows_han => {}
+            Some(None) => digits.push('1'),
+            Some(Some(digit)) => digits.push(digit),
+            None => {
+                let number: String = word.folded.chars().filter(|letter| letter.is_numeric()).collect();
+                match number.parse::<u32>() {
+                    Ok(hour) if is_afternoon && digits.is_empty() && hour < 12 => digits += &(hour + 12).to_string(),
+                    _ => digits += &number,
+                }
+            }
         }
+        follows_han = han.is_some();
     }
     digits.retain(|digit| digit != '0');
     digits
+}
+
+/// A numeral of Han: a digit, or a power of ten.
+fn han_numeral(letter: char) -> Option<Option<char>> {
+    let digits = "〇一二三四五六七八九";
+    match letter {
+        '零' => Some(Some('0')),
+        '两' => Some(Some('2')),
+        '十' | '百' | '千' | '万' | '萬' => Some(None),
+        _ => {
+            (0..).zip(digits.chars()).find(|(_, digit)| *digit == letter).map(|(value, _)| char::from_digit(value, 10))
+        }
+    }
+}
+
+/// Whether a word is a numeral of Han.
+pub(super) fn is_han_numeral(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next().is_some_and(|letter| han_numeral(letter).is_some()) && letters.next().is_none()
 }

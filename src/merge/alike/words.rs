@@ -5,6 +5,7 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
+use crate::merge::alike::style;
 use crate::text;
 
 /// Words of a run. Three words in a row are rarely the same by chance, and one changed word costs three runs.
@@ -57,7 +58,7 @@ pub struct Word<'t> {
 impl Word<'_> {
     /// Written with digits, at least in part: a number, a date, a version.
     pub fn is_number(&self) -> bool {
-        self.folded.chars().any(char::is_numeric)
+        self.folded.chars().any(char::is_numeric) || style::is_han_numeral(&self.folded)
     }
 
     /// Probably a name: a capital within a sentence.
