@@ -168,11 +168,16 @@ fn substitution<'a, 't>(gap: &Gap<'a, 't>) -> Option<Substitution<'a, 't>> {
     if gap.one.is_empty() || gap.other.is_empty() || gap.one.len().max(gap.other.len()) > SMALL {
         return None;
     }
+    // First what is there letter by letter, then what is only spelt otherwise.
     let lacks = |words: &'a [Word<'t>], from: &'a [Word<'t>]| -> Words<'a, 't> {
-        let is_there = |word: &Word<'_>| from.iter().any(|it| style::are_spellings(&it.folded, &word.folded));
-        words.iter().filter(|word| !is_there(word)).collect()
+        words.iter().filter(|word| !from.iter().any(|it| it.hash == word.hash)).collect()
     };
     let (ours, theirs) = (lacks(gap.one, gap.other), lacks(gap.other, gap.one));
+    let unlike = |words: &Words<'a, 't>, from: &Words<'a, 't>| -> Words<'a, 't> {
+        let is_there = |word: &Word<'_>| from.iter().any(|it| style::are_spellings(&it.folded, &word.folded));
+        words.iter().copied().filter(|word| !is_there(word)).collect()
+    };
+    let (ours, theirs) = (unlike(&ours, &theirs), unlike(&theirs, &ours));
     if ours.is_empty() || theirs.is_empty() {
         return None;
     }

@@ -92,6 +92,10 @@ pub(super) fn are_spellings(one: &str, other: &str) -> bool {
     if letters >= 3 && long.starts_with(short) {
         return true;
     }
+    // km for kilometres, Dr for doctor.
+    if (2..=3).contains(&letters) && is_abbreviated(short, long) {
+        return true;
+    }
     // Eastern and western are two letters apart.
     let begin_alike = one.chars().next() == other.chars().next();
     let allowed = match letters {
@@ -101,6 +105,12 @@ pub(super) fn are_spellings(one: &str, other: &str) -> bool {
         _ => 1,
     };
     allowed > 0 && strsim::damerau_levenshtein(one, other) <= allowed
+}
+
+/// Whether a word of two or three letters is made of another one's, beginning with the first.
+fn is_abbreviated(short: &str, long: &str) -> bool {
+    let mut letters = long.chars();
+    long.chars().next() == short.chars().next() && short.chars().all(|letter| letters.any(|other| other == letter))
 }
 
 /// The digits of some words, so that 1,000 is 1000, 5m is 5 million, 5.80 is 5.8 and 7:08 pm is 19:08: without zeros, which come and go
