@@ -126,7 +126,7 @@ pub fn decided(
     };
     let facts = Facts {
         text: &|name| visible(store, name),
-        grounds: &|scope| grounds(catalogue, scope),
+        grounds: &|scope| catalogue.grounds(scope),
         // An id of which nothing can be learnt is not given a second time.
         is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
         rules: Some(&judge).filter(|_| !rules.is_empty()),

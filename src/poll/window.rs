@@ -6,17 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use chrono::TimeDelta;
 
 use crate::merge::alike;
-use crate::merge::alike::compare::{self, Reading, Thresholds, Verdict};
-use crate::merge::alike::frame::Own;
+use crate::merge::alike::compare::Reading;
 use crate::merge::alike::index::{Index, Member, Proposal};
 use crate::merge::decide::{Arrival, Change, Known, Likeness};
 use crate::merge::identify::Identified;
 use crate::merge::present;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Key, Seq, Sighting};
+use crate::model::entry::{Entry, Key, Seq};
 use crate::model::source::Grounds;
-use crate::poll::absorb::grounds;
 use crate::select::catalogue::Catalogue;
+use crate::select::likeness::{Compared, compared};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::sketches::SketchWrite;
@@ -144,7 +143,7 @@ impl Window {
         one: &Identified,
         after: u64,
     ) -> Result<Option<(Likeness, Arc<Entry>)>, StoreError> {
-        let own = grounds(catalogue, &arrival.scope);
+        let own = catalogue.grounds(&arrival.scope);
         let Some(sketch) = one.sketch.as_ref().filter(|_| own.near_duplicate) else { return Ok(None) };
         let proposals = self.index().propose(sketch, &arrival.scope, published(one, arrival.now), after);
         if proposals.is_empty() {
@@ -164,7 +163,7 @@ impl Window {
     pub fn take(&self, catalogue: &Catalogue, change: &Change, one: &Identified) -> Option<SketchWrite> {
         let sighting = &change.entry.sightings[change.sighting];
         let mut index = self.index_to_change();
-        let is_sought = grounds(catalogue, &sighting.source).near_duplicate;
+        let is_sought = catalogue.grounds(&sighting.source).near_duplicate;
         let Some(sketch) = one.sketch.as_ref().filter(|_| is_sought) else {
             index.forget(sighting.seq);
             return None;
@@ -208,62 +207,4 @@ fn verify(
     };
     let likeness = Likeness { entry: entry.seq, sighting: sighting.seq, score, evidence };
     Ok(Some((likeness, Arc::new(entry))))
-}
-
-/// What comparing a text with a stored sighting came to.
-pub enum Compared {
-    Same {
-        score: f32,
-        evidence: String,
-    },
-    /// With how much they have in common, and why they are two.
-    Other {
-        score: f32,
-        reason: String,
-    },
-    /// Near-duplicates are not sought in the other's source, or it has no text.
-    Not,
-}
-
-/// Lays a text beside that of a stored sighting, of which the own words are known. `grounds` are those of the text's source.
-pub fn compared(
-    store: &Store,
-    catalogue: &Catalogue,
-    own: Grounds,
-    reading: &Reading<'_>,
-    sighting: &Sighting,
-    words: &Own,
-) -> Result<Compared, StoreError> {
-    let other = grounds(catalogue, &sighting.source);
-    if !own.near_duplicate || !other.near_duplicate {
-        return Ok(Compared::Not);
-    }
-    let Some(texts) = sighting.text.map(|name| store.texts(name)).transpose()?.flatten() else {
-        return Ok(Compared::Not);
-    };
-    let text = alike::own_text(&texts);
-    let measures = compare::measure(reading, &Reading::new(&text, words, sighting.title.as_deref()));
-    let thresholds = Thresholds {
-        threshold: own.threshold.max(other.threshold),
-        containment: own.containment.max(other.containment),
-    };
-    Ok(match compare::judge(&measures, thresholds) {
-        Verdict::Same(score) => Compared::Same { score, evidence: evidence(sighting, &measures) },
-        Verdict::Other(reason) => Compared::Other {
-            score: measures.containment,
-            reason: format!("{reason}; {}", evidence(sighting, &measures)),
-        },
-    })
-}
-
-fn evidence(other: &Sighting, measures: &compare::Measures) -> String {
-    let (one, theirs) = measures.lengths;
-    format!(
-        "{} of {one} words stand in {} too, which has {theirs} (runs in common {:.2}, of the shorter {:.2}), such as “{} …”",
-        measures.shared,
-        other.source.as_str(),
-        measures.jaccard,
-        measures.containment,
-        measures.sample,
-    )
 }

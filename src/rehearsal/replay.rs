@@ -18,11 +18,11 @@ use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Seq, Sighting};
 use crate::model::source::Scope;
-use crate::poll::window::{self, Compared};
 use crate::poll::{absorb, judging};
 use crate::rehearsal::report::{Pair, PairKind, PairSighting, Progress, Replay, Told};
 use crate::rehearsal::{Stage, Work};
 use crate::select::catalogue::Catalogue;
+use crate::select::likeness::{self, Compared};
 use crate::store::engine::StoreError;
 use crate::store::record::Counters;
 use crate::store::sketches::SketchWrite;
@@ -245,7 +245,7 @@ impl Replaying {
 
     /// Whether it is joined by a likeness that cannot be looked for any more, and that nothing has switched off.
     fn is_past_likeness(&self, sighting: &Sighting) -> bool {
-        let is_sought = absorb::grounds(&self.catalogue, &sighting.source).near_duplicate;
+        let is_sought = self.catalogue.grounds(&sighting.source).near_duplicate;
         sighting.ground == Ground::NearDuplicate && is_sought && !self.sketches.contains_key(&sighting.seq)
     }
 
@@ -259,7 +259,7 @@ impl Replaying {
 
     /// Entries, called as [`entry_of`] has it, that are like a sighting although no key says so.
     fn alike(&mut self, sighting: &Sighting, one: &Identified) -> Result<Vec<Likeness>, StoreError> {
-        let own = absorb::grounds(&self.catalogue, &sighting.source);
+        let own = self.catalogue.grounds(&sighting.source);
         let Some(SketchWrite { member, prints }) = self.sketches.get(&sighting.seq) else { return Ok(Vec::new()) };
         let sketch = Sketch { prints: prints.clone(), own: member.own.clone() };
         let proposals = self.index.propose(&sketch, &sighting.source, member.published, 0);
@@ -268,7 +268,7 @@ impl Replaying {
         for proposal in proposals {
             let Some(index) = self.groups.index(proposal.sighting) else { continue };
             let (_, other) = self.sighting(index)?;
-            let found = window::compared(&self.stage.before, &self.catalogue, own, &reading, &other, &proposal.own)?;
+            let found = likeness::compared(&self.stage.before, &self.catalogue, own, &reading, &other, &proposal.own)?;
             if let Compared::Same { score, evidence } = found {
                 return Ok(vec![Likeness { entry: proposal.entry, sighting: proposal.sighting, score, evidence }]);
             }

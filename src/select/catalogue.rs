@@ -10,7 +10,7 @@ use crate::config::{Config, MergeRule, RuleKind, RuleScope, Topic};
 use crate::merge::present::{Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules};
 use crate::model::feed::{FeedId, FeedName};
-use crate::model::source::{Location, Scope, Source, SourceKey};
+use crate::model::source::{Grounds, Location, Scope, Source, SourceKey};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::record::TopicRecord;
@@ -71,6 +71,11 @@ impl Catalogue {
         }
         let base = config.server.public_url.clone().unwrap_or_else(|| listening(config.server.listen));
         Ok(Self::new(config, base, scopes, &learnt))
+    }
+
+    /// The grounds that a source admits; those of a source that is not declared any more are the usual ones.
+    pub fn grounds(&self, scope: &Scope) -> Grounds {
+        self.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
     }
 
     pub fn source(&self, key: &SourceKey) -> Option<&Arc<Source>> {

@@ -5,6 +5,7 @@ pub mod candidate;
 pub mod catalogue;
 pub mod door;
 mod fragments;
+pub mod likeness;
 pub mod page;
 mod recent;
 pub mod revisions;

@@ -46,6 +46,19 @@ impl Store {
         }
     }
 
+    /// Shows every sketch, in the order of coming.
+    pub fn visit_sketches(&self, visit: &mut dyn FnMut(SketchWrite)) -> Result<(), StoreError> {
+        let (mut from, to) = (vec![keys::SKETCH], [keys::SKETCH + 1]);
+        loop {
+            let found = self.engine().scan(&from, &to, STRIDE)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            for (_, bytes) in &found {
+                record::read_sketches(bytes)?.into_iter().for_each(&mut *visit);
+            }
+        }
+    }
+
     /// Notes that sightings belong to other entries now. Reads all sketches; the rules that move sightings change rarely.
     pub fn redirect_sketches(&self, moved: &HashMap<Seq, Seq>) -> Result<(), StoreError> {
         let (mut from, to) = (vec![keys::SKETCH], [keys::SKETCH + 1]);

@@ -11,6 +11,7 @@ use crate::published::why::{
     EntryAccount, HeldBy, Moment, NearestAccount, SightingAccount, SourceAccount, TextDifference, TextPiece,
 };
 use crate::select::catalogue::Catalogue;
+use crate::select::likeness;
 use crate::select::why::{Known, OTHERS, feeds, other, page, source_name, source_of, sources};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
@@ -129,7 +130,12 @@ fn nearest(known: &Known<'_>, entry: &Entry) -> Result<Option<NearestAccount>, S
             nearest = Some((sighting, found));
         }
     }
-    let Some((sighting, nearest)) = nearest else { return Ok(None) };
+    // What shares no key may still share words.
+    let by_words = match (&nearest, entry.sightings.first()) {
+        (None, Some(first)) => likeness::nearest(known.store, known.catalogue, entry)?.map(|found| (first, found)),
+        _ => None,
+    };
+    let Some((sighting, nearest)) = nearest.or(by_words) else { return Ok(None) };
     let Some(found) = known.store.entry(nearest.entry)? else { return Ok(None) };
     Ok(Some(NearestAccount {
         entry: other(known.catalogue, &found),
