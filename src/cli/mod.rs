@@ -11,6 +11,7 @@ mod import;
 mod list;
 mod parse;
 mod poll;
+mod release;
 mod sparing;
 mod talk;
 
@@ -94,6 +95,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Lets out the entries of a source that are held back, as what looks like a mass re-issue.
+    Release { source: String },
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
     Export {
         /// A file, or - for standard output.
@@ -153,6 +156,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             }
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
+            Task::Release { source } => release::run(&settings, &source).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),

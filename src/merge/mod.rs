@@ -9,8 +9,11 @@
 pub mod agree;
 pub mod canonical;
 pub mod decide;
+pub mod edits;
 pub mod identify;
+pub mod pictures;
 pub mod present;
+pub mod reissue;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,6 @@ use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Observation, RawHtml};
 use crate::model::entry::{Entry, Ground, Seq, TextName};
 use crate::model::source::{Grounds, Scope, SourceKey};
-use crate::text;
 
 const LONG: &str = "Leaders of both countries signed a comprehensive agreement on trade investment culture and security on Thursday after two \
                     days of talks in the capital that were watched closely by all of their neighbours";
@@ -92,7 +91,7 @@ impl World {
         for (change, one) in changes {
             told.push((change.kind, change.entry.sightings[change.sighting].ground));
             if let Some(name) = change.entry.sightings[change.sighting].text {
-                self.texts.insert(name, text::visible(&one.text));
+                self.texts.insert(name, one.told().into_owned());
             }
             self.entries.insert(change.entry.seq, Arc::unwrap_or_clone(change.entry));
         }

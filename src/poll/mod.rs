@@ -11,6 +11,7 @@ mod named;
 pub mod one;
 pub mod pages;
 pub mod prepare;
+pub mod quarantine;
 pub mod retention;
 pub mod topics;
 

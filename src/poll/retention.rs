@@ -4,7 +4,7 @@
 //! long its source fails. The committer removes between two groups of polls, in steps.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
@@ -70,29 +70,45 @@ pub fn without_removed(
     Ok(())
 }
 
+/// The entries that have, or had, each of these names.
+pub fn named(store: &Store, names: &[[u8; 16]]) -> Result<Named, StoreError> {
+    let mut found = Named::new();
+    for hash in names {
+        let mut entries = Vec::new();
+        for seq in store.sharing(Key { kind: KeyKind::Guid, hash: *hash })? {
+            entries.extend(store.entry(seq)?.map(Arc::new));
+        }
+        if !entries.is_empty() {
+            found.insert(*hash, entries);
+        }
+    }
+    Ok(found)
+}
+
+/// Entries by name.
+pub type Named = HashMap<[u8; 16], Vec<Arc<Entry>>>;
+
 /// What the store is to remember of a document's moves, given the names of what is new or changed in it, and what is about to be
-/// written of its entries.
+/// written of its entries. `gone` is what stood under the names that are gone.
 pub fn moved(
     store: &Store,
     scope: &Scope,
     names: &[Key],
-    moves: &Moves,
+    (moves, gone): (&Moves, &Named),
     writes: &[EntryWrite],
     now: Timestamp,
 ) -> Result<Vec<Move>, StoreError> {
     let written: HashMap<Seq, &EntryWrite> = writes.iter().map(|write| (write.entry.seq, write)).collect();
+    let is_called = |entry: &Entry, key: Key| {
+        let entry = written.get(&entry.seq).map_or(entry, |write| &write.entry);
+        entry.sightings.iter().any(|it| it.source == *scope && it.keys.first() == Some(&key))
+    };
     // The entries that the source calls by this name when everything is written.
     let named = |hash: [u8; 16]| {
         let key = Key { kind: KeyKind::Guid, hash };
         let mut found = Vec::new();
         for seq in store.sharing(key)? {
-            let entry = match written.get(&seq) {
-                Some(write) => Some(write.entry.clone()),
-                None => store.entry(seq)?,
-            };
-            let is_its =
-                |entry: &Entry| entry.sightings.iter().any(|it| it.source == *scope && it.keys.first() == Some(&key));
-            if entry.as_ref().is_some_and(is_its) {
+            if store.entry(seq)?.is_some_and(|entry| is_called(&entry, key)) {
                 found.push(seq);
             }
         }
@@ -101,7 +117,9 @@ pub fn moved(
     let is_buried = store.has_tombstones(scope)?;
     let mut moved = Vec::new();
     for hash in &moves.gone {
-        let seqs = named(*hash)?;
+        let key = Key { kind: KeyKind::Guid, hash: *hash };
+        let entries = gone.get(hash).into_iter().flatten().filter(|entry| is_called(entry, key));
+        let seqs: Vec<Seq> = entries.map(|entry| entry.seq).collect();
         for seq in &seqs {
             if store.left_at(scope, *seq)?.is_none() {
                 moved.push(Move::Left { seq: *seq, at: now });

@@ -8,10 +8,12 @@ use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
+use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
 use crate::store::snapshot::{Snapshot, Snapshots};
@@ -49,6 +51,8 @@ pub struct Commit {
     pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
     /// What of a source's document has moved; before the document itself.
     pub moved: Option<(Scope, Vec<Move>)>,
+    /// Entries of `entries` that are held back no longer: whose they were, and since when.
+    pub let_out: HashMap<Seq, (Scope, Timestamp)>,
 }
 
 /// Longest wait of a reader for the sync of what it has read.
@@ -244,6 +248,7 @@ impl Store {
                 self.apply(&std::mem::take(&mut batch))?;
             }
             put_entry(&mut batch, write);
+            held::put(&mut batch, write, commit);
         }
         self.put_counters(&mut batch, commit);
         for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {

@@ -192,6 +192,9 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
     } else {
         batch.delete(keys::entry(seq));
         batch.delete(keys::id(before.id));
+        if let Some(since) = before.held {
+            batch.delete(keys::held(scope, since, seq));
+        }
     }
     for (feed, epoch, place) in parts {
         batch.delete(keys::membership(feed, *epoch, *place));

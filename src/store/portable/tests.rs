@@ -79,7 +79,7 @@ fn write(number: u8) -> EntryWrite {
             first_seen: at(1_790_000_000_123),
             sightings: vec![sighting],
             placements: feeds.into_iter().map(|feed| Placement { feed, sort_at: at(-5) }).collect(),
-            held: None,
+            held: (number == 9).then(|| at(1_790_000_000_456)),
         },
     }
 }
@@ -119,6 +119,7 @@ fn filled() -> Store {
                 },
             ],
         )),
+        ..Commit::default()
     };
     store.commit(&commit).unwrap();
     let page = PageText {
