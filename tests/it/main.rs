@@ -16,4 +16,5 @@ mod power;
 mod program;
 mod reading;
 mod recovery;
+mod reissue;
 mod tidy;
