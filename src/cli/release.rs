@@ -11,20 +11,17 @@ use crate::daemon::settings::{Fault, Settings};
 pub(super) async fn run(settings: &Settings, source: &str) -> anyhow::Result<ExitCode> {
     let config = settings.read()?;
     let mut released = 0;
-    match Talk::open(&config.store.path, &Question::Release { source: source.to_owned() }).await? {
-        Some(mut talk) => {
-            while let Some(answer) = talk.next().await? {
-                if let Answer::Released(count) = answer {
-                    released = count;
-                }
+    if let Some(mut talk) = Talk::open(&config.store.path, &Question::Release { source: source.to_owned() }).await? {
+        while let Some(answer) = talk.next().await? {
+            if let Answer::Released(count) = answer {
+                released = count;
             }
         }
-        None => {
-            let mill = own_mill(config)?;
-            let result = control::release(&mill, source).await;
-            mill.stop().await;
-            released = result.map_err(Fault)?;
-        }
+    } else {
+        let mill = own_mill(config)?;
+        let result = control::release(&mill, source).await;
+        mill.stop().await;
+        released = result.map_err(Fault)?;
     }
     if released == 0 {
         writeln!(std::io::stderr(), "feedmill: nothing of `{source}` is held back")?;

@@ -127,7 +127,9 @@ impl Departed {
             candidates.extend(free.take(CANDIDATES));
         }
         // Texts are read for the likeliest alone.
-        candidates.sort_by_key(|it| (it.wording.is_none(), !it.same_title, it.other_time, !it.same_place, it.found));
+        candidates.sort_by_key(|it| {
+            (it.wording.is_none(), !it.same_title, it.same_time == Some(false), !it.same_place, it.found)
+        });
         let mut texts = 0;
         candidates.iter().find(|candidate| look.admits(candidate, one, &mut texts)).map(|candidate| candidate.found)
     }
@@ -138,8 +140,8 @@ struct Candidate<'a> {
     found: Found,
     sighting: &'a Sighting,
     same_title: bool,
-    same_time: bool,
-    other_time: bool,
+    /// `None` where one of them claims no time.
+    same_time: Option<bool>,
     same_place: bool,
     /// As far as hashes tell; `None` when the texts have to be read.
     wording: Option<Wording>,
@@ -174,8 +176,7 @@ impl<'a> Look<'a> {
             found,
             sighting,
             same_title: own.as_deref() == title,
-            same_time: times.is_some_and(|(one, other)| one == other),
-            other_time: times.is_some_and(|(one, other)| one != other),
+            same_time: times.map(|(one, other)| one == other),
             same_place,
             wording: is_same.then_some(Wording::Same),
         })
@@ -183,7 +184,7 @@ impl<'a> Look<'a> {
 
     fn admits(&self, candidate: &Candidate<'_>, one: &Identified, texts: &mut usize) -> bool {
         let Candidate { same_title, same_time, same_place, .. } = *candidate;
-        let is_backed = same_time || self.is_mass;
+        let is_backed = same_time == Some(true) || self.is_mass;
         // Nothing that the texts may say would be enough.
         if !(is_backed || (same_title && same_place)) || !(same_title || same_place) {
             return false;
