@@ -478,6 +478,14 @@ fn an_address_that_several_share_recognises_nothing() {
     assert_eq!(again(&[plain("1", 1), plain("2", 1)], &[plain("3", 1), plain("4", 1)]).0, 0, "two are two again");
 }
 
+fn old(number: usize) -> String {
+    format!("old{number}")
+}
+
+fn new(number: usize) -> String {
+    format!("new{number}")
+}
+
 /// Ten entries of which each says something of its own.
 fn ten(
     name: fn(usize) -> String,
@@ -494,7 +502,6 @@ fn ten(
 
 #[test]
 fn when_most_names_change_at_once_neither_time_nor_address_contradicts() {
-    let (old, new): (fn(usize) -> String, fn(usize) -> String) = (|it| format!("old{it}"), |it| format!("new{it}"));
     let title = |it: usize| format!("Story {it}");
     let text = |it: usize| format!("The council met about {it}.");
     let before = ten(old, 1, title, text);
@@ -516,7 +523,6 @@ fn when_most_names_change_at_once_neither_time_nor_address_contradicts() {
 
 #[test]
 fn one_title_over_all_entries_confuses_none() {
-    let (old, new): (fn(usize) -> String, fn(usize) -> String) = (|it| format!("old{it}"), |it| format!("new{it}"));
     let text = |it: usize| format!("The council met about {it}.");
     let mut world = World::default();
     world.poll("one", &ten(old, 1, |_| "Note".to_owned(), text));

@@ -124,7 +124,10 @@ impl Writing<'_> {
         if let Some(key) = self.wants_pages {
             self.absorbed.pages.extend(Wanted::of(key, &self.arrival.scope, &change));
         }
-        let (index, is_edited) = (change.sighting, change.kind == ChangeKind::Updated && change.new_text.is_some());
+        let index = change.sighting;
+        // Under another name its text is stored anew without being another one.
+        let is_renamed = change.new_keys.iter().any(|key| key.kind == KeyKind::Guid);
+        let is_edited = change.kind == ChangeKind::Updated && change.new_text.is_some() && !is_renamed;
         let let_out = self.quarantine.lets_out(&change);
         let mut write = write(change, one, &mut self.texts);
         if let Some(placements) = self.latest.get(&seq) {

@@ -170,6 +170,8 @@ enum Job {
     Count(Scope, usize),
     /// All of a source that lie below this place.
     Below(Scope, Place),
+    /// All but so many of what is held back of a source.
+    Held(Scope, usize),
     /// Tombstones from before this.
     Tombstones(Timestamp),
 }
@@ -210,6 +212,7 @@ impl Pruning {
                 jobs.push_back(Job::Age(scope.clone(), before));
             }
             if let Some(count) = source.and_then(|source| source.keep_entries) {
+                jobs.push_back(Job::Held(scope.clone(), count));
                 jobs.push_back(Job::Count(scope, count));
             }
         }
@@ -251,6 +254,13 @@ impl Pruning {
                 self.remove(store, topics, counters, &scope, &seqs, &mut pruned)?;
                 // A step that could remove nothing would come again for ever.
                 (below.len() == STEP && pruned.sightings > 0).then_some(Job::Below(scope, place))
+            }
+            Job::Held(scope, count) => {
+                let held = store.held(&scope, usize::MAX)?;
+                let (most, is_more) = (held.len().saturating_sub(count), held.len() > count + STEP);
+                let seqs: Vec<Seq> = held.iter().take(most.min(STEP)).map(|(_, seq)| *seq).collect();
+                self.remove(store, topics, counters, &scope, &seqs, &mut pruned)?;
+                (is_more && pruned.sightings > 0).then_some(Job::Held(scope, count))
             }
             Job::Tombstones(before) => self.fade(store, before, &mut pruned)?.then_some(Job::Tombstones(before)),
         };
