@@ -15,6 +15,7 @@ use feedmill::model::source::{Scope, SourceKey};
 use feedmill::poll::absorb;
 use feedmill::poll::prepare::{self, Fresh, Prepared};
 use feedmill::poll::topics::Topics;
+use feedmill::poll::window::Window;
 use feedmill::published::request::FeedRequest;
 use feedmill::render::Fragments;
 use feedmill::render::sanitise::Sanitiser;
@@ -89,6 +90,7 @@ struct World {
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
+    window: Window,
 }
 
 impl World {
@@ -96,7 +98,8 @@ impl World {
         let store = Store::new(Box::new(MemoryEngine::default()));
         let catalogue = catalogue(&store);
         let topics = Topics::read(&catalogue, &store).expect("memory does not fail");
-        Self { store, topics, catalogue, counters: Counters::default() }
+        let window = Window::read(&store, &catalogue, now()).expect("memory does not fail");
+        Self { store, topics, catalogue, counters: Counters::default(), window }
     }
 
     fn full() -> Self {
@@ -108,7 +111,7 @@ impl World {
     }
 
     fn absorb(&mut self, prepared: Prepared) {
-        absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters)
+        absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)
             .expect("memory does not fail");
     }
 }

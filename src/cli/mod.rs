@@ -14,6 +14,7 @@ mod poll;
 mod release;
 mod sparing;
 mod talk;
+mod why;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -97,6 +98,8 @@ enum Task {
     },
     /// Lets out the entries of a source that are held back, as what looks like a mass re-issue.
     Release { source: String },
+    /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
+    Why(why::Wanted),
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
     Export {
         /// A file, or - for standard output.
@@ -157,6 +160,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
             Task::Release { source } => release::run(&settings, &source).await,
+            Task::Why(wanted) => why::run(&settings, wanted).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),

@@ -38,6 +38,7 @@ impl Talk {
         match serde_json::from_str(&line).context("the daemon is of another version; restart it")? {
             Answer::Done => Ok(None),
             Answer::Refused(what) => Err(Fault(what).into()),
+            Answer::Failed(what) => bail!(what),
             answer => Ok(Some(answer)),
         }
     }

@@ -20,6 +20,7 @@ use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
 use crate::published::status::{Health, SourceStatus};
+use crate::published::why::{self, Account, Asked};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::portable::Export;
@@ -43,6 +44,11 @@ pub enum Question {
     },
     /// Answered with `Exporting` and then with the export itself, to the end of the talk.
     Export,
+    /// Why an entry is as it is; see [`crate::published::why`].
+    Why {
+        asked: String,
+        feed: Option<String>,
+    },
 }
 
 /// What the daemon answers, a line each.
@@ -57,7 +63,11 @@ pub enum Answer {
     Released(u64),
     /// How many entries there are.
     Exporting(u64),
+    Account(Box<Account>),
+    /// The question is a mistake.
     Refused(String),
+    /// The question is good, but cannot be answered.
+    Failed(String),
     Done,
 }
 
@@ -226,8 +236,23 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             },
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
+        Ok(Question::Why { asked, feed }) => match say(&explain(&mill, &asked, feed).await).await {
+            Ok(()) => say(&Answer::Done).await,
+            gone => gone,
+        },
         Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
     };
+}
+
+async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
+    let question = match Asked::read(asked) {
+        Ok(asked) => why::Question { asked, feed },
+        Err(problem) => return Answer::Refused(problem),
+    };
+    match mill.reading.explain(question, |_| ()).await {
+        Ok((account, ())) => Answer::Account(Box::new(account)),
+        Err(error) => Answer::Failed(error.to_string()),
+    }
 }
 
 /// What an export shows must not be lost either, so it is on the disk before the first line is sent.

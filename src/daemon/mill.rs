@@ -25,7 +25,7 @@ use crate::published::Published;
 use crate::published::counters::Counters;
 use crate::republish::{self, Marks};
 use crate::select::cache::Cache;
-use crate::select::catalogue::Catalogue;
+use crate::select::catalogue::{Catalogue, listening};
 use crate::select::door::StoreDoor;
 use crate::select::revisions::Revisions;
 use crate::store::Handle;
@@ -48,6 +48,8 @@ pub struct Mill {
     pub marks: Arc<Marks>,
     /// How readers ask for what is not kept ready.
     pub door: Arc<Cache>,
+    /// How commands ask for accounts of entries.
+    pub reading: StoreDoor,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -73,7 +75,7 @@ impl Mill {
         store.sync()?;
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
-        let base = base(&config, address)?;
+        let base = base(&config, address);
         let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()));
         let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
 
@@ -108,6 +110,7 @@ impl Mill {
         let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
         let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
+        let reading = rendering.clone();
         tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
             store,
@@ -116,6 +119,7 @@ impl Mill {
             published,
             marks,
             door,
+            reading,
             config_problem: Mutex::new(None),
             wishes,
             address,
@@ -138,7 +142,7 @@ impl Mill {
         let scopes = self.handle.run(move |store| store.scopes(&named)).await?;
         self.polling.book.follow(&config.sources, &scopes, &self.store)?;
         self.polling.replace_fetcher(fetcher);
-        let base = base(&config, self.address)?;
+        let base = base(&config, self.address);
         let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
         // First the catalogue: what the committer marks as changed is rendered by it.
         self.polling.catalogue.send_replace(Arc::clone(&catalogue));
@@ -186,15 +190,8 @@ fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
     config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect()
 }
 
-fn base(config: &Config, address: SocketAddr) -> anyhow::Result<Url> {
-    match &config.server.public_url {
-        Some(url) => Ok(url.clone()),
-        // "All addresses" is none that a reader could ask.
-        None if address.ip().is_unspecified() => {
-            Url::parse(&format!("http://localhost:{}/", address.port())).context("the port makes no link")
-        }
-        None => Url::parse(&format!("http://{address}/")).context("the listening address makes no link"),
-    }
+fn base(config: &Config, address: SocketAddr) -> Url {
+    config.server.public_url.clone().unwrap_or_else(|| listening(address))
 }
 
 /// A fetcher as the configuration wants it.

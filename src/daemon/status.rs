@@ -62,6 +62,7 @@ fn read(store: &Store, catalogue: &Catalogue) -> Result<Stored, StoreError> {
         Err(_) => Vec::new(),
     };
     let latest = entries.into_iter().map(|entry| Headline {
+        id: entry.id,
         title: entry.title.unwrap_or_else(|| entry.sightings[0].source_title.clone()),
         url: entry.url,
         published: entry.published,

@@ -20,30 +20,56 @@ pub struct Agreement {
     pub score: f32,
 }
 
+/// How much of two titles or texts is common, and how much has to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measure {
+    pub of: &'static str,
+    pub score: f32,
+    /// The least score that agrees; `None` where both are too short to agree unless they are equal.
+    pub needed: Option<f32>,
+}
+
+impl Measure {
+    pub(super) fn agreement(self) -> Option<Agreement> {
+        let agrees = self.needed.is_some_and(|needed| self.score >= needed);
+        agrees.then_some(Agreement { of: self.of, score: self.score })
+    }
+}
+
 /// Compares titles: equal words, or nearly all words of the shorter one.
 pub fn titles(one: Option<&str>, other: Option<&str>) -> Option<Agreement> {
+    measured_titles(one, other)?.agreement()
+}
+
+/// As [`titles`], also where they do not agree; `None` when one says nothing.
+pub fn measured_titles(one: Option<&str>, other: Option<&str>) -> Option<Measure> {
     let (one, other) = (text::words(one?), text::words(other?));
     if one.is_empty() || other.is_empty() {
         return None;
     }
     if one == other {
-        return Some(Agreement { of: "title", score: 1.0 });
+        return Some(Measure { of: "title", score: 1.0, needed: Some(1.0) });
     }
     let one: HashSet<_> = one.into_iter().collect();
     let other: HashSet<_> = other.into_iter().collect();
     let shorter = one.len().min(other.len());
     let score = share(one.intersection(&other).count(), shorter);
-    (shorter >= TITLE_WORDS && score >= TITLE_OVERLAP).then_some(Agreement { of: "title", score })
+    Some(Measure { of: "title", score, needed: (shorter >= TITLE_WORDS).then_some(TITLE_OVERLAP) })
 }
 
 /// Compares visible texts: a summary agrees with the full text that begins with it.
 pub fn texts(one: &str, other: &str) -> Option<Agreement> {
+    measured_texts(one, other)?.agreement()
+}
+
+/// As [`texts`], also where they do not agree; `None` when one says too little.
+pub fn measured_texts(one: &str, other: &str) -> Option<Measure> {
     let (one, other) = (text::words(one), text::words(other));
     if one.len().min(other.len()) < TEXT_WORDS {
         return None;
     }
     let score = contained(&one, &other);
-    (score >= TEXT_CONTAINMENT).then_some(Agreement { of: "text", score })
+    Some(Measure { of: "text", score, needed: Some(TEXT_CONTAINMENT) })
 }
 
 /// The share of the shorter text's three-word runs that the longer one holds.

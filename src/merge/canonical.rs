@@ -111,6 +111,31 @@ pub fn canonical(url: &Url) -> String {
     text
 }
 
+/// Whether two addresses seem to be of one publisher: one host is the other or lies below it, or both lie below one name that is
+/// registered as such. A guess for proposals, without the list of all public suffixes: a name of two short parts (`co.uk`) is none.
+pub fn is_same_site(one: &Url, other: &Url) -> bool {
+    let (Some(one), Some(other)) = (site_host(one), site_host(other)) else { return false };
+    within(one, other) || within(other, one) || registered(one).is_some_and(|name| registered(other) == Some(name))
+}
+
+/// Whether one host is the other or lies below it.
+pub(super) fn within(host: &str, parent: &str) -> bool {
+    host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn registered(host: &str) -> Option<&str> {
+    if host.ends_with(|last: char| last.is_ascii_digit() || last == ']') {
+        // Parts of an IP address are no names.
+        return None;
+    }
+    let mut ends = host.rmatch_indices('.').map(|(at, _)| at);
+    let last = ends.next()?;
+    let second = ends.next();
+    let from = |dot: Option<usize>| &host[dot.map_or(0, |dot| dot + 1)..];
+    let is_suffix = host.len() - last <= 3 && last - second.map_or(0, |dot| dot + 1) <= 3;
+    if is_suffix { second.map(|_| from(ends.next())) } else { Some(from(second)) }
+}
+
 /// The fragment, unless it is only a way of tracking. Two entries of one source may differ in nothing else
 /// (`changelog#v2`, `changelog#v3`).
 pub fn telling_fragment(url: &Url) -> Option<&str> {

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::merge::agree::{self, Agreement};
+use crate::merge::agree::{self, Agreement, Measure};
+use crate::merge::alike::compare;
 use crate::merge::canonical;
 use crate::merge::edits::{self, Wording};
 use crate::merge::identify::{self, Identified};
@@ -128,12 +129,26 @@ enum Choice {
     New,
 }
 
-struct Join {
+pub(super) struct Join {
     ground: Ground,
-    score: f32,
-    evidence: String,
+    pub(super) score: f32,
+    pub(super) evidence: String,
     /// The sighting that was compared; `None` for an entry's first one.
     with: Option<Seq>,
+}
+
+/// Why a key that an observation shares with an entry does not join them.
+pub(super) enum Apart {
+    /// The entry has another sighting of the same source, which tells the two apart.
+    SameSource,
+    /// The form of the guid does not promise that nobody else uses it.
+    LocalGuid,
+    /// The ground is switched off for the observation's source, or for every source of the entry that shares the key.
+    SwitchedOff,
+    /// The titles name different parts of one series.
+    OtherPart { with: Seq },
+    /// Neither titles nor texts agree with the sighting that came nearest.
+    Unlike { with: Seq, measures: Vec<Measure> },
 }
 
 fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departed, facts: &Facts<'_>) -> Choice {
@@ -165,7 +180,7 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departe
     }
     for key in one.keys() {
         for entry in sharing(Some(key)) {
-            if let Some(join) = join(arrival, one, entry, key, facts) {
+            if let Ok(join) = join(&arrival.scope, one, entry, key, facts) {
                 return Choice::Join(entry.seq, join);
             }
         }
@@ -233,27 +248,45 @@ fn folded(title: &str) -> String {
     crate::text::words(title).join(" ")
 }
 
-/// Whether an observation is another source's copy of an entry, on the ground that `key` stands for.
-fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Facts<'_>) -> Option<Join> {
-    if holds(entry, &arrival.scope) || (key.kind == KeyKind::Guid && !one.is_global) {
-        return None;
+/// Whether an observation is another source's copy of an entry, on the ground that `key` stands for; if not, why.
+pub(super) fn join(scope: &Scope, one: &Identified, entry: &Entry, key: Key, facts: &Facts<'_>) -> Result<Join, Apart> {
+    if holds(entry, scope) {
+        return Err(Apart::SameSource);
+    }
+    if key.kind == KeyKind::Guid && !one.is_global {
+        return Err(Apart::LocalGuid);
     }
     let admitted = |grounds: Grounds| match key.kind {
         KeyKind::Guid => grounds.same_guid,
         KeyKind::Url => grounds.same_url,
         KeyKind::Content => grounds.same_content,
     };
-    if !admitted((facts.grounds)(&arrival.scope)) {
-        return None;
+    if !admitted((facts.grounds)(scope)) {
+        return Err(Apart::SwitchedOff);
     }
     let sharing = entry.sightings.iter().filter(|sighting| sighting.keys.contains(&key));
-    let mut sharing = sharing.filter(|sighting| admitted((facts.grounds)(&sighting.source)));
+    let sharing = sharing.filter(|sighting| admitted((facts.grounds)(&sighting.source)));
     if key.kind == KeyKind::Content {
-        let copy = sharing.next()?;
+        let mut sharing = sharing.peekable();
+        let first = sharing.peek().ok_or(Apart::SwitchedOff)?.seq;
+        // A podcast's notes may be the same each week.
+        let is_other_part = |copy: &&Sighting| is_other_part(one.observation.title.as_deref(), copy.title.as_deref());
+        let copy = sharing.find(|copy| !is_other_part(copy)).ok_or(Apart::OtherPart { with: first })?;
         let evidence = format!("the same text as in {}", copy.source.as_str());
-        return Some(Join { ground: Ground::SameContent, score: 1.0, evidence, with: Some(copy.seq) });
+        return Ok(Join { ground: Ground::SameContent, score: 1.0, evidence, with: Some(copy.seq) });
     }
-    let (copy, agreement) = sharing.find_map(|copy| Some((copy, agreement(one, copy, facts)?)))?;
+    let mut agreeing = None;
+    let mut nearest = Apart::SwitchedOff;
+    for copy in sharing {
+        match agreement(one, copy, facts) {
+            Ok(agreement) => {
+                agreeing = Some((copy, agreement));
+                break;
+            }
+            Err(measures) => nearest = nearer(nearest, copy.seq, measures),
+        }
+    }
+    let Some((copy, agreement)) = agreeing else { return Err(nearest) };
     let (ground, what) = match key.kind {
         KeyKind::Guid => (Ground::SameGuid, "guid"),
         _ => (Ground::SameUrl, "address"),
@@ -264,15 +297,32 @@ fn join(arrival: &Arrival, one: &Identified, entry: &Entry, key: Key, facts: &Fa
         agreement.of,
         agreement.score
     );
-    Some(Join { ground, score: 1.0, evidence, with: Some(copy.seq) })
+    Ok(Join { ground, score: 1.0, evidence, with: Some(copy.seq) })
 }
 
-fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Option<Agreement> {
-    if one.content.is_some_and(|content| copy.keys.contains(&content)) {
-        return Some(Agreement { of: "text", score: 1.0 });
+fn is_other_part(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| compare::are_of_a_series(one, other))
+}
+
+/// The one that came nearer to agreeing.
+fn nearer(before: Apart, with: Seq, measures: Vec<Measure>) -> Apart {
+    let best = |measures: &[Measure]| measures.iter().map(|measure| measure.score).fold(0.0, f32::max);
+    match &before {
+        Apart::Unlike { measures: known, .. } if best(known) >= best(&measures) => before,
+        _ => Apart::Unlike { with, measures },
     }
-    agree::titles(one.observation.title.as_deref(), copy.title.as_deref())
-        .or_else(|| agree::texts(&one.text, &(facts.text)(copy.text?)?))
+}
+
+fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Result<Agreement, Vec<Measure>> {
+    if one.content.is_some_and(|content| copy.keys.contains(&content)) {
+        return Ok(Agreement { of: "text", score: 1.0 });
+    }
+    let titles = agree::measured_titles(one.observation.title.as_deref(), copy.title.as_deref());
+    if let Some(agreement) = titles.and_then(Measure::agreement) {
+        return Ok(agreement);
+    }
+    let texts = copy.text.and_then(|name| agree::measured_texts(&one.text, &(facts.text)(name)?));
+    texts.and_then(Measure::agreement).ok_or_else(|| titles.into_iter().chain(texts).collect())
 }
 
 /// The claimed time within the span in which the entry can have appeared. A late or back-dated arrival cannot hide

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
+use crate::merge::alike::index::Sketch;
 use crate::merge::{canonical, pictures};
 use crate::model::document::{Observation, RawHtml};
 use crate::model::entry::{Key, KeyKind, PublicId, Sighting, TextDigest, TextName, Texts};
@@ -42,6 +43,8 @@ pub struct Identified {
     pub text: String,
     /// Of the raw fragments; `None` without any.
     pub digest: Option<TextDigest>,
+    /// What near-duplicates are found by; depends on the whole document, so it is made apart ([`crate::merge::alike::sketches`]).
+    pub sketch: Option<Sketch>,
 }
 
 impl Identified {
@@ -117,11 +120,16 @@ pub fn identify(scope: &Scope, site: Option<&Url>, observations: Vec<Observation
         .collect()
 }
 
+/// The visible text of a stored sighting's content, or of its summary when that is longer.
+pub fn shown_text(texts: &Texts) -> String {
+    let shown = texts.parts().into_iter().flatten().map(text::visible);
+    shown.max_by_key(String::len).unwrap_or_default()
+}
+
 /// Recognises a stored sighting as it was recognised when it came; for deciding on it once more. Its keys are those that it has.
 pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
+    let text = shown_text(&texts);
     let Texts { summary, content } = texts;
-    let shown = [&summary, &content].into_iter().flatten().map(|html| text::visible(&html.0));
-    let text = shown.max_by_key(String::len).unwrap_or_default();
     let of = |kind| sighting.keys.iter().rev().find(|key| key.kind == kind).copied();
     let own = sighting.keys.first().copied().unwrap_or(Key { kind: KeyKind::Guid, hash: sighting.fingerprint });
     let guid = sighting.guid.as_ref();
@@ -151,6 +159,7 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
         reading: sighting.reading,
         text,
         digest: sighting.text.map(TextName::digest),
+        sketch: None,
     }
 }
 
@@ -192,6 +201,19 @@ fn address_parts(guid: &str) -> Option<(&str, &str)> {
     let rest = rest.strip_prefix("www.").unwrap_or(rest).trim_end_matches('/');
     let (host, path) = rest.split_once('/')?;
     (!path.is_empty()).then_some((host, rest))
+}
+
+/// The keys under which an entry at an address can be found, as its own address or as a permanent guid.
+pub fn keys_of(address: &Url) -> Vec<Key> {
+    let site = canonical::site_host(address).unwrap_or_default();
+    let url = Key { kind: KeyKind::Url, hash: near(site, hash(&["url", &canonical::canonical(address)])) };
+    let guid = address.as_str();
+    // Guids are compared letter by letter, and an address without a path is written in two ways.
+    let spellings = [guid, guid.trim_end_matches('/')];
+    let guids = spellings.iter().map(|guid| own_key(&authority(guid), &["global", guid]));
+    let mut keys: Vec<Key> = std::iter::once(url).chain(guids).collect();
+    keys.dedup();
+    keys
 }
 
 /// How often each guid and each canonical address stands in a document.
@@ -284,6 +306,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
     Identified {
         content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
         digest: digest(&own, &observation),
+        sketch: None,
         fingerprint,
         reading,
         own,

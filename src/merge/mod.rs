@@ -7,10 +7,12 @@
 //! come as further candidates with a score.
 
 pub mod agree;
+pub mod alike;
 pub mod canonical;
 pub mod decide;
 pub mod edits;
 pub mod identify;
+pub mod nearest;
 pub mod pictures;
 pub mod present;
 pub mod reissue;

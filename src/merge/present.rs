@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use crate::merge::canonical::site_host;
+use crate::merge::canonical::{site_host, within};
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Sighting};
 use crate::model::page::{Presented, Provenance};
@@ -50,6 +50,30 @@ pub fn shown<'a>(entry: &'a Entry, standing: &Standing) -> Option<&'a Sighting> 
         )
     });
     ranked.map(|(sighting, _)| sighting)
+}
+
+/// Why the sighting that is shown is the one, in a sentence; `None` when there is no other one to show.
+pub fn shown_because(entry: &Entry, standing: &Standing) -> Option<String> {
+    let shown = shown(entry, standing)?;
+    let source = standing.sources.get(&shown.source)?;
+    let living = entry.sightings.iter().filter_map(|it| Some((it, standing.sources.get(&it.source)?)));
+    let others: Vec<_> = living.filter(|(sighting, _)| sighting.seq != shown.seq).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let others: Vec<_> = others.into_iter().filter(|(_, other)| other.priority == source.priority).collect();
+    if others.is_empty() {
+        return Some(format!("its source has the highest priority ({})", source.priority));
+    }
+    let is_home = is_at_home(shown, source);
+    let others: Vec<_> = others.into_iter().filter(|(it, other)| is_at_home(it, other) == is_home).collect();
+    if others.is_empty() {
+        return Some("its link lives on its source's own site".to_owned());
+    }
+    if others.iter().all(|(it, _)| claimed(it) != claimed(shown)) {
+        return Some("it claims the earliest time".to_owned());
+    }
+    Some("all else being equal, the key of its source comes first".to_owned())
 }
 
 /// The entry as it is shown.
@@ -105,11 +129,6 @@ fn is_at_home(sighting: &Sighting, source: &StandingSource) -> bool {
     let Some(host) = sighting.url.as_ref().and_then(site_host) else { return false };
     let homes = [source.site.as_ref(), source.address.as_ref()];
     homes.into_iter().flatten().filter_map(site_host).any(|home| within(host, home) || within(home, host))
-}
-
-/// Whether one host is the other or lies below it.
-fn within(host: &str, parent: &str) -> bool {
-    host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 fn categories(sightings: &[&Sighting]) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::merge::canonical::canonical;
+use crate::merge::canonical::{canonical, is_same_site};
 use crate::merge::decide::{self, Arrival, ChangeKind, Facts, Known, Likeness};
 use crate::merge::identify;
 use crate::merge::present::{self, Standing, StandingSource};
@@ -572,5 +572,35 @@ fn what_is_only_written_otherwise_does_not_count_as_changed() {
         (version("A pact", ""), version("A pact", "Signed."), true),
     ] {
         assert_eq!(again(std::slice::from_ref(&before), std::slice::from_ref(&after)), (0, expected), "{after:?}");
+    }
+}
+
+#[test]
+fn addresses_of_one_publisher_are_told_from_others() {
+    let check = |one: &str, other: &str, expected: bool| {
+        let (one, other) = (format!("https://{one}/a"), format!("http://{other}/b"));
+        let found = is_same_site(&one.parse().unwrap(), &other.parse().unwrap());
+        assert_eq!(found, expected, "{one} {other}");
+    };
+    for (one, other) in [
+        ("bbc.co.uk", "www.bbc.co.uk"),
+        ("news.bbc.co.uk", "feeds.bbc.co.uk"),
+        ("example.org", "feeds.example.org"),
+        ("blog.example.org", "feeds.example.org"),
+        ("m.example.com", "rss.example.com"),
+        ("127.0.0.1:80", "127.0.0.1:81"),
+        ("localhost", "localhost"),
+    ] {
+        check(one, other, true);
+    }
+    for (one, other) in [
+        ("bbc.co.uk", "itv.co.uk"),
+        ("example.org", "example.com"),
+        ("notexample.org", "example.org"),
+        ("127.0.0.1", "127.0.0.2"),
+        ("[::1]", "[::2]"),
+        ("one", "two"),
+    ] {
+        check(one, other, false);
     }
 }

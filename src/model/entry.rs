@@ -17,6 +17,32 @@ pub struct Seq(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicId(pub [u8; 16]);
 
+impl PublicId {
+    /// Reads an id as it is published, with `urn:uuid:` or without; upper and lower case are the same (RFC 9562 §4).
+    pub fn read(text: &str) -> Option<Self> {
+        let has_name = text.get(..9).is_some_and(|name| name.eq_ignore_ascii_case("urn:uuid:"));
+        let digits = if has_name { &text[9..] } else { text };
+        let is_hyphen = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+        if digits.len() != 36 || !digits.bytes().enumerate().all(|(index, byte)| (byte == b'-') == is_hyphen(index)) {
+            return None;
+        }
+        let digits = digits.replace('-', "");
+        let mut id = [0; 16];
+        for (index, byte) in id.iter_mut().enumerate() {
+            let pair = digits.get(2 * index..2 * index + 2)?;
+            *byte = u8::from_str_radix(pair, 16).ok().filter(|_| !pair.starts_with('+'))?;
+        }
+        Some(Self(id))
+    }
+
+    /// The id without `urn:uuid:`, as addresses have it.
+    pub fn bare(self) -> String {
+        let mut text = self.to_string();
+        text.drain(..9);
+        text
+    }
+}
+
 impl fmt::Display for PublicId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("urn:uuid:")?;

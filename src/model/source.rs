@@ -163,9 +163,9 @@ pub struct Grounds {
     pub same_url: bool,
     pub same_content: bool,
     pub near_duplicate: bool,
-    /// Least share of the word runs of both texts together that they have in common, for a near-duplicate. From 0 to 1.
+    /// Least share of the word runs of both texts together that they have in common, for near-duplicates of like length. From 0 to 1.
     pub threshold: f32,
-    /// Least share of the shorter text's word runs that the longer one holds, for a summary or an abridgement. From 0 to 1.
+    /// Least share of the shorter text's words that stand in the longer one, too. From 0 to 1.
     pub containment: f32,
 }
 
@@ -176,8 +176,8 @@ impl Default for Grounds {
             same_url: true,
             same_content: true,
             near_duplicate: true,
-            threshold: 0.6,
-            containment: 0.8,
+            threshold: 0.45,
+            containment: 0.7,
         }
     }
 }

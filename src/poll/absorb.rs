@@ -15,6 +15,7 @@ use crate::poll::prepare::Prepared;
 use crate::poll::quarantine::{self, Quarantine};
 use crate::poll::retention;
 use crate::poll::topics::Topics;
+use crate::poll::window::Window;
 use crate::select::candidate::SourceFacts;
 use crate::select::catalogue::Catalogue;
 use crate::store::engine::StoreError;
@@ -47,6 +48,7 @@ pub fn absorb(
     catalogue: &Catalogue,
     prepared: Prepared,
     counters: &mut Counters,
+    window: &mut Window,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, state, names_before, .. } = prepared;
     let gone = retention::named(store, &moves.gone)?;
@@ -54,6 +56,7 @@ pub fn absorb(
     known.names_before = names_before;
     depart(&mut known, &arrival, &gone);
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
+    window.propose(store, catalogue, &arrival, &seen, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
     let facts = Facts {
         text: &|name| told(store, name),
@@ -78,7 +81,8 @@ pub fn absorb(
         wants_pages: wants_pages.then_some(&key),
         texts: texts.into_iter().collect(),
         latest: HashMap::new(),
-        commit: Commit::default(),
+        commit: Commit { at: Some(arrival.now), ..Commit::default() },
+        window,
         absorbed,
     };
     for (change, one) in changes {
@@ -95,6 +99,8 @@ pub fn absorb(
         commit.moved = Some((arrival.scope.clone(), moved));
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
+    let changes = [absorbed.new + absorbed.held, absorbed.joined, absorbed.updated];
+    absorbed.state.note_fresh(arrival.now, changes);
     commit.sources = vec![(arrival.scope, Arc::new(absorbed.state.clone()))];
     store.commit(&commit)?;
     Ok(absorbed)
@@ -112,6 +118,7 @@ struct Writing<'a> {
     texts: HashMap<TextDigest, Vec<u8>>,
     /// Places that earlier changes gave.
     latest: HashMap<Seq, Vec<Placement>>,
+    window: &'a mut Window,
     commit: Commit,
     absorbed: Absorbed,
 }
@@ -129,6 +136,7 @@ impl Writing<'_> {
         let is_renamed = change.new_keys.iter().any(|key| key.kind == KeyKind::Guid);
         let is_edited = change.kind == ChangeKind::Updated && change.new_text.is_some() && !is_renamed;
         let let_out = self.quarantine.lets_out(&change);
+        self.commit.sketches.extend(self.window.take(&change, one));
         let mut write = write(change, one, &mut self.texts);
         if let Some(placements) = self.latest.get(&seq) {
             write.entry.placements.clone_from(placements);
@@ -214,7 +222,7 @@ fn depart(known: &mut Known, arrival: &Arrival, gone: &HashMap<[u8; 16], Vec<Arc
     known.departed.dedup();
 }
 
-fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 

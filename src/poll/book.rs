@@ -256,6 +256,8 @@ fn at_address(state: &mut SourceState, location: &Location) {
         state.moved = None;
         state.named = None;
         state.problem = None;
+        state.document = None;
+        state.polls = Vec::new();
     }
 }
 

@@ -20,6 +20,7 @@ use crate::poll::prepare::Prepared;
 use crate::poll::quarantine::{Holding, Release};
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
+use crate::poll::window::Window;
 use crate::select::catalogue::Catalogue;
 use crate::store::engine::StoreError;
 use crate::store::entries::{Commit, Store};
@@ -73,12 +74,14 @@ impl Committer {
         let (trouble, seen) = watch::channel(None);
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
+        let window = Window::read(&store, &catalogue, clock::now())?;
         let uncounted = Arc::default();
         let holding = Arc::new(Holding::read(&store)?);
         let mut work = Work {
             store,
             catalogue,
             topics,
+            window,
             counters,
             changed,
             trouble,
@@ -183,6 +186,7 @@ struct Work {
     store: Arc<Store>,
     catalogue: Arc<Catalogue>,
     topics: Topics,
+    window: Window,
     counters: Counters,
     changed: Changed,
     trouble: watch::Sender<Option<String>>,
@@ -261,8 +265,7 @@ impl Work {
                     }
                 }
                 Order::Follow(catalogue, answer) => {
-                    let result = Topics::read(&catalogue, &self.store).map(|topics| self.topics = topics);
-                    self.catalogue = catalogue;
+                    let result = self.follow(catalogue);
                     everything = true;
                     done.push(acknowledge(answer, result));
                 }
@@ -290,6 +293,16 @@ impl Work {
         for tell in done {
             tell(&synced);
         }
+    }
+
+    fn follow(&mut self, catalogue: Arc<Catalogue>) -> Result<(), StoreError> {
+        let has_other_window = self.catalogue.config.merging.window != catalogue.config.merging.window;
+        self.catalogue = catalogue;
+        self.topics = Topics::read(&self.catalogue, &self.store)?;
+        if has_other_window {
+            self.window = Window::read(&self.store, &self.catalogue, clock::now())?;
+        }
+        Ok(())
     }
 
     /// Gives the feeds that differ then. A sighting may have been removed while its page was read.
@@ -365,6 +378,9 @@ impl Work {
     }
 
     fn begin_pruning(&mut self) {
+        if let Err(error) = self.window.prune(&self.store, clock::now()) {
+            tracing::error!(%error, "sketches that are too old cannot be removed");
+        }
         match Pruning::new(&self.store, &self.catalogue, clock::now()) {
             Ok(pruning) => self.pruning = Some(pruning),
             Err(error) => tracing::error!(%error, "what is to be removed cannot be found out"),
@@ -421,6 +437,7 @@ impl Work {
         catch_unwind(AssertUnwindSafe(|| store.recover())).unwrap_or_else(bug)?;
         self.counters = store.counters()?;
         self.topics = Topics::read(&self.catalogue, store)?;
+        self.window = Window::read(store, &self.catalogue, clock::now())?;
         let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
         store.commit(&Commit { sources, ..Commit::default() })?;
         store.sync()?;
@@ -435,8 +452,8 @@ impl Work {
         let uncounted = self.uncounted.take(&scope);
         prepared.state.entries = prepared.state.entries.saturating_sub(uncounted);
         let (store, topics, catalogue) = (&self.store, &self.topics, &self.catalogue);
-        let counters = &mut self.counters;
-        let deciding = AssertUnwindSafe(|| absorb::absorb(store, topics, catalogue, prepared, counters));
+        let (counters, window) = (&mut self.counters, &mut self.window);
+        let deciding = AssertUnwindSafe(|| absorb::absorb(store, topics, catalogue, prepared, counters, window));
         let bug = || Err(StoreError::Stopped("deciding on the document ended in a bug".to_owned()));
         let absorbed = catch_unwind(deciding).unwrap_or_else(|_| bug());
         if absorbed.is_err() && uncounted > 0 {

@@ -14,6 +14,7 @@ pub mod prepare;
 pub mod quarantine;
 pub mod retention;
 pub mod topics;
+pub mod window;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use crate::published::status::SourceStatus;
 use crate::schedule::Due;
 use crate::select::catalogue::{Catalogue, Learnt};
 use crate::store::Handle;
-use crate::store::source::SourceState;
+use crate::store::source::{PollOutcome, SourceState};
 
 /// Documents in [`Polling::room`] at once: enough to keep two groups of the committer and all workers busy.
 pub const ROOM: usize = 16;
@@ -232,10 +232,11 @@ impl Polling {
     }
 
     /// Has the committer store what is new, and remembers the source as it is then.
-    async fn keep(&self, key: &SourceKey, before: Arc<SourceState>, prepared: Prepared) -> Outcome {
+    async fn keep(&self, key: &SourceKey, before: Arc<SourceState>, mut prepared: Prepared) -> Outcome {
         self.learn(key, &prepared.state);
         let hashes = Arc::clone(&prepared.hashes);
         if prepared.seen.is_empty() && prepared.moves.gone.is_empty() {
+            prepared.state.note_fresh(prepared.arrival.now, [0; 3]);
             self.book.check_in(key, prepared.state, Some(hashes), false);
             return Outcome::Absorbed { new: 0, joined: 0, updated: 0, held: 0 };
         }
@@ -279,6 +280,7 @@ impl Polling {
             }
             state.facts.last_attempt = Some(now);
             state.facts.failures = state.facts.failures.saturating_add(1);
+            state.note(now, PollOutcome::Failed, Some(&what));
             state.problem = Some(what.clone());
         });
         Outcome::Failed(what)
@@ -293,6 +295,7 @@ impl Polling {
             Fetched::NotModified { validators, hints, moved } => self.book.amend(key, state, |state| {
                 state.facts.last_attempt = Some(now);
                 state.facts.hint_until = hint(hints.max_age, state.facts.rhythm.every, now);
+                state.note(now, PollOutcome::NotModified, None);
                 succeeded(state, validators, moved, named, now);
             }),
             // The page is not gone, and may name another feed by now.
@@ -436,13 +439,16 @@ fn gone(key: &SourceKey, state: &mut SourceState, now: Timestamp) {
     state.facts.last_attempt = Some(now);
     state.facts.gone_since = Some(now);
     state.problem = Some(format!("the publisher says it is gone for good (410); `feedmill poll {key}` asks again"));
+    state.note(now, PollOutcome::Gone, Some("gone for good (410)"));
 }
 
 fn throttled(state: &mut SourceState, status: u16, until: Option<Timestamp>, now: Timestamp) {
     state.facts.last_attempt = Some(now);
     state.facts.throttled_until = until;
     state.facts.failures = state.facts.failures.saturating_add(1);
-    state.problem = Some(format!("the publisher asks for fewer requests ({status})"));
+    let problem = format!("the publisher asks for fewer requests ({status})");
+    state.note(now, PollOutcome::Throttled, Some(&problem));
+    state.problem = Some(problem);
 }
 
 fn succeeded(state: &mut SourceState, validators: Validators, moved: Option<Url>, named: Option<Url>, now: Timestamp) {

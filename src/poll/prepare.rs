@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::merge::alike;
 use crate::merge::decide::Arrival;
 use crate::merge::identify::{self, Identified};
 use crate::model::Timestamp;
@@ -16,7 +17,7 @@ use crate::parse;
 use crate::poll::retention::Moves;
 use crate::schedule::Rhythm;
 use crate::store::record;
-use crate::store::source::SourceState;
+use crate::store::source::{DocumentFacts, SourceState};
 
 /// Publishing times remembered for learning a source's rate.
 const TIMES: usize = 20;
@@ -72,6 +73,11 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     }
     let mut times: Vec<Timestamp> = observations.iter().filter_map(|seen| seen.published.or(seen.updated)).collect();
     times.sort_unstable_by(|left, right| right.cmp(left));
+    state.document = Some(DocumentFacts {
+        at: now,
+        entries: u32::try_from(observations.len()).unwrap_or(u32::MAX),
+        oldest: times.last().copied(),
+    });
     times.truncate(TIMES);
     state.facts.published = times;
     state.facts.rhythm = rhythm(&header);
@@ -83,8 +89,10 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let hashes = if is_complete { hashes } else { with_rest(hashes, last_document) };
     let moves = Moves::between(last_document, &hashes);
     let document = all.iter().map(|one| one.own).collect();
-    let is_new = hashes.iter().map(|version| !known.contains(version));
-    let seen: Vec<Identified> = all.into_iter().zip(is_new).filter_map(|(one, is_new)| is_new.then_some(one)).collect();
+    let is_new: Vec<bool> = hashes.iter().take(all.len()).map(|version| !known.contains(version)).collect();
+    let sketches = alike::sketches(&all, &is_new);
+    let new = all.into_iter().zip(sketches).zip(is_new).filter(|(_, is_new)| *is_new);
+    let seen: Vec<Identified> = new.map(|((one, sketch), _)| Identified { sketch, ..one }).collect();
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };

@@ -40,13 +40,8 @@ impl Topics {
     pub fn read(catalogue: &Catalogue, store: &Store) -> Result<Self, StoreError> {
         let mut rules = Vec::new();
         for topic in &catalogue.config.topics {
-            let naming = catalogue.config.sources.iter().filter(|source| source.topics.contains(&topic.key));
-            let members: HashSet<Scope> =
-                naming.filter_map(|source| catalogue.scopes.get(&source.key)).cloned().collect();
-            let mut sources: Vec<String> = members.iter().map(|scope| scope.as_str().to_owned()).collect();
-            sources.sort();
-            let query = topic.matches.as_ref().map(ToString::to_string);
-            let wanted = TopicRecord { epoch: 0, query, sources };
+            let wanted = catalogue.definition(topic, 0);
+            let members = wanted.sources.iter().map(|source| Scope(source.as_str().into())).collect();
             rules.push(rule(store, topic.key.clone(), topic.matches.clone(), members, wanted)?);
         }
         for key in store.topics()? {

@@ -5,6 +5,7 @@ pub mod counters;
 pub mod representation;
 pub mod request;
 pub mod status;
+pub mod why;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,13 +16,23 @@ use crate::model::feed::{FeedName, Format};
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::published::why::{Account, Question};
 
 /// The answer to a request that memory does not hold.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Arc<Representation>, Refusal>> + Send>>;
 
+/// How an account is written for a reader.
+pub type Writing = Box<dyn FnOnce(&Account) -> Representation + Send>;
+
+/// An account, and what was written of it.
+pub type Accounting = Pin<Box<dyn Future<Output = Result<(Account, Representation), Refusal>> + Send>>;
+
 /// How serving asks for a feed that is not kept ready. There is one such door, and it admits a few at a time.
 pub trait Door: Send + Sync {
     fn feed(&self, request: FeedRequest) -> Opening;
+
+    /// Why an entry is as it is, or is not there. It is written behind the door, too.
+    fn account(&self, question: Question, write: Writing) -> Accounting;
 }
 
 /// What is ready to be sent.

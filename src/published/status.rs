@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::Timestamp;
+use crate::model::entry::PublicId;
 use crate::model::source::{SourceKey, TopicKey};
 
 /// A snapshot of the whole service. No secrets.
@@ -84,6 +85,7 @@ pub struct TopicStatus {
 /// One entry on the front page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Headline {
+    pub id: PublicId,
     pub title: String,
     pub url: Option<Url>,
     pub published: Timestamp,

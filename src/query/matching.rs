@@ -60,7 +60,7 @@ pub(super) fn matches(node: &Node, candidate: &Candidate<'_>, now: Timestamp) ->
     }
 }
 
-fn has(term: &Term, candidate: &Candidate<'_>, now: Timestamp) -> bool {
+pub(super) fn has(term: &Term, candidate: &Candidate<'_>, now: Timestamp) -> bool {
     let facts = &candidate.facts;
     match term {
         Term::Words { field, words, is_prefix } => {

@@ -2,6 +2,7 @@
 //!
 //! One tree and one matcher that decides. AND by default and tighter than OR, `-` tightest.
 
+mod explain;
 mod lex;
 mod matching;
 mod parse;
@@ -10,6 +11,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{Branching, Explained};
 pub use matching::{Candidate, Facts};
 
 use crate::model::Timestamp;

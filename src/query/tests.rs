@@ -2,14 +2,14 @@ use proptest::prelude::*;
 
 use crate::model::Timestamp;
 use crate::model::source::{SourceKey, TopicKey};
-use crate::query::{Candidate, Facts, parse, parse_for_topic};
+use crate::query::{Branching, Candidate, Explained, Facts, Query, parse, parse_for_topic};
 
 fn at(text: &str) -> Timestamp {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
 }
 
-/// Whether the query finds this one piece of news.
-fn finds(query: &str) -> bool {
+/// Asks something of this one piece of news.
+fn asked<T>(ask: impl FnOnce(&Candidate<'_>, Timestamp) -> T) -> T {
     let source = SourceKey::new("bbc-world").unwrap();
     let topics = [TopicKey::new("world-news").unwrap()];
     let candidate = Candidate::new(Facts {
@@ -24,8 +24,47 @@ fn finds(query: &str) -> bool {
         published: at("2026-11-01T12:00:00Z"),
         has_enclosure: false,
     });
-    let query = parse(query).unwrap_or_else(|problem| panic!("{query}: {problem}"));
-    query.matches(&candidate, at("2026-11-02T00:00:00Z"))
+    ask(&candidate, at("2026-11-02T00:00:00Z"))
+}
+
+fn read(query: &str) -> Query {
+    parse(query).unwrap_or_else(|problem| panic!("{query}: {problem}"))
+}
+
+/// Whether the query finds it; its explanation says the same.
+fn finds(query: &str) -> bool {
+    let read = read(query);
+    let (matches, explained) = asked(|candidate, now| (read.matches(candidate, now), read.explain(candidate, now)));
+    assert_eq!(explained.holds, matches, "{query}");
+    matches
+}
+
+/// An explanation on one line.
+fn told(explained: &Explained) -> String {
+    let answer = if explained.holds { "yes" } else { "no" };
+    let branches: Vec<String> = explained.branches.iter().map(told).collect();
+    match explained.branching {
+        Branching::Term => format!("{}: {answer}", explained.text),
+        Branching::All => format!("all of [{}]: {answer}", branches.join(", ")),
+        Branching::Any => format!("any of [{}]: {answer}", branches.join(", ")),
+        Branching::Not => format!("not [{}]: {answer}", branches.join(", ")),
+    }
+}
+
+#[test]
+fn an_explanation_answers_at_every_branch() {
+    for (query, expected) in [
+        ("title:summit", "title:\"summit\": no"),
+        ("Zurich", "\"zurich\": yes"),
+        ("-sports", "not [\"sports\": no]: yes"),
+        (
+            "pact (title:summit OR category:politics) -summit",
+            "all of [\"pact\": yes, any of [title:\"summit\": no, category:\"politics\": yes]: yes, not [\"summit\": yes]: no]: no",
+        ),
+    ] {
+        let query = read(query);
+        assert_eq!(told(&asked(|candidate, now| query.explain(candidate, now))), expected, "{query}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The configuration as it applies to what is stored: which scopes live, what is shown of them, which feeds there are.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use url::Url;
@@ -9,6 +10,10 @@ use crate::config::{Config, Topic};
 use crate::merge::present::{Standing, StandingSource};
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Location, Scope, Source, SourceKey};
+use crate::store::engine::StoreError;
+use crate::store::entries::Store;
+use crate::store::record::TopicRecord;
+use crate::store::source::SourceState;
 
 /// What a source's document says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +52,23 @@ impl Catalogue {
         Self { config, base, scopes, standing, places }
     }
 
+    /// For commands without a daemon: what the store knows of the sources' titles and sites.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or takes no name of a new source.
+    pub fn of_store(config: Arc<Config>, store: &Store) -> Result<Self, StoreError> {
+        let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect();
+        let scopes = store.scopes(&named)?;
+        let mut learnt = BTreeMap::new();
+        for scope in scopes.values() {
+            if let Some(SourceState { title, site, .. }) = store.source(scope)? {
+                learnt.insert(scope.clone(), Learnt { title, site });
+            }
+        }
+        let base = config.server.public_url.clone().unwrap_or_else(|| listening(config.server.listen));
+        Ok(Self::new(config, base, scopes, &learnt))
+    }
+
     pub fn source(&self, key: &SourceKey) -> Option<&Arc<Source>> {
         self.places.get(key).map(|place| &self.config.sources[*place])
     }
@@ -65,6 +87,15 @@ impl Catalogue {
                 self.scopes.get(key).filter(|_| self.source(key).is_some()).cloned().map(FeedId::Source)
             }
         }
+    }
+
+    /// What decides who belongs to a topic, as the store remembers it.
+    pub fn definition(&self, topic: &Topic, epoch: u32) -> TopicRecord {
+        let naming = self.config.sources.iter().filter(|source| source.topics.contains(&topic.key));
+        let scopes = naming.filter_map(|source| self.scopes.get(&source.key));
+        let mut sources: Vec<String> = scopes.map(|scope| scope.as_str().to_owned()).collect();
+        sources.sort();
+        TopicRecord { epoch, query: topic.matches.as_ref().map(ToString::to_string), sources }
     }
 
     /// The feed's title for readers; the name itself for a feed that is not declared.
@@ -86,6 +117,16 @@ impl Catalogue {
         let topics = self.config.topics.iter().map(|topic| FeedName::Topic(topic.key.clone()));
         std::iter::once(FeedName::All).chain(topics).collect()
     }
+}
+
+/// The address that readers use where none is configured: "all addresses" is none that they could ask.
+pub fn listening(address: SocketAddr) -> Url {
+    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    let host = if address.is_ipv6() && !address.ip().is_unspecified() { format!("[{host}]") } else { host };
+    let mut url = Url::parse("http://localhost/").expect("it is an address");
+    let _ = url.set_host(Some(&host));
+    let _ = url.set_port(Some(address.port()));
+    url
 }
 
 /// The user's title for a topic, else its key in words.

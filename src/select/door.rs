@@ -12,11 +12,13 @@ use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
 use crate::published::representation::Representation;
 use crate::published::request::{Cursor, FeedRequest, Refusal};
-use crate::published::{Door, Opening};
+use crate::published::why::{Account, Question};
+use crate::published::{Accounting, Door, Opening, Writing};
 use crate::render;
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
+use crate::select::why::{self, Known};
 use crate::store::Handle;
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
@@ -73,6 +75,28 @@ impl StoreDoor {
         self.handle.run(job).await?
     }
 
+    /// Answers a question, and makes something of the answer, on a thread that may block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn explain<T: Send + 'static>(
+        &self,
+        question: Question,
+        write: impl FnOnce(&Account) -> T + Send + 'static,
+    ) -> Result<(Account, T), StoreError> {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let now = clock::now();
+        let job = move |store: &Store| {
+            let known = Known { store, catalogue: &catalogue, now, nearest: &why::by_keys };
+            let account = why::explain(&known, &question)?;
+            // What is told must not be lost either.
+            store.wait_for_sync()?;
+            let written = write(&account);
+            Ok((account, written))
+        };
+        self.handle.run(job).await
+    }
+
     /// Makes the codings that take longer, and tells how long they took. One document at a time, beside everything else.
     pub async fn condensed(
         &self,
@@ -104,10 +128,21 @@ impl Door for StoreDoor {
             match handle.run(job).await {
                 Ok(Ok(representation)) => Ok(Arc::new(representation)),
                 Ok(Err(error)) => Err(error.into()),
-                Err(StoreError::Stopped(_)) => Err(Refusal::Busy),
-                Err(error) => Err(SelectError::Store(error).into()),
+                Err(error) => Err(refused(error)),
             }
         })
+    }
+
+    fn account(&self, question: Question, write: Writing) -> Accounting {
+        let door = self.clone();
+        Box::pin(async move { door.explain(question, write).await.map_err(refused) })
+    }
+}
+
+fn refused(error: StoreError) -> Refusal {
+    match error {
+        StoreError::Stopped(_) => Refusal::Busy,
+        error => SelectError::Store(error).into(),
     }
 }
 

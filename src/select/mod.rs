@@ -8,3 +8,4 @@ mod fragments;
 pub mod page;
 mod recent;
 pub mod revisions;
+pub mod why;

@@ -1,7 +1,6 @@
 //! A feed request → the page that answers it, in the feed's own order, by a bounded scan.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use chrono::DurationRound;
 
@@ -71,7 +70,7 @@ pub fn select(
     now: Timestamp,
 ) -> Result<Selection, SelectError> {
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
-    let filter = Filter::read(catalogue, request, now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now))?;
+    let filter = Filter::read(catalogue, request, minute(now))?;
     let epoch = epoch(store, &feed)?;
     let limit = request.limit.unwrap_or(PAGE);
     let mut before = request.before.as_ref().map(place).transpose()?;
@@ -103,6 +102,15 @@ pub fn select(
         selection.next = before.map(cursor);
     }
     Ok(selection)
+}
+
+fn minute(now: Timestamp) -> Timestamp {
+    now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now)
+}
+
+/// What a topic's `max_age` leaves out was published before this.
+pub fn not_before(topic: &Topic, now: Timestamp) -> Option<Timestamp> {
+    minute(now).checked_sub_signed(chrono::TimeDelta::from_std(topic.max_age?).ok()?)
 }
 
 /// The generation of a feed's memberships that readers see.
@@ -140,8 +148,7 @@ impl<'a> Filter<'a> {
             None => None,
         };
         let topic = catalogue.topic(&request.feed);
-        let age: Option<Duration> = topic.and_then(|topic: &Topic| topic.max_age);
-        let not_before = age.and_then(|age| now.checked_sub_signed(chrono::TimeDelta::from_std(age).ok()?));
+        let not_before = topic.and_then(|topic| not_before(topic, now));
         Ok(Self { request, query, not_before, per_source: topic.and_then(|topic| topic.per_source), now })
     }
 

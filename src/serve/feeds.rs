@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT, LOCATION, RETRY_AFTER, VARY};
+use axum::http::header::{ACCEPT, LOCATION, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -121,14 +121,8 @@ fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     match refusal {
         Refusal::NotFound(what) => plain::answer(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
         Refusal::Bad(what) => plain::answer(StatusCode::BAD_REQUEST, what),
-        Refusal::Busy => (
-            [(RETRY_AFTER, "5")],
-            plain::answer(StatusCode::SERVICE_UNAVAILABLE, "too busy for this question; ask again in a few seconds"),
-        )
-            .into_response(),
-        Refusal::Failed => {
-            plain::answer(StatusCode::INTERNAL_SERVER_ERROR, "the store cannot be read; the log says why")
-        }
+        Refusal::Busy => plain::busy(),
+        Refusal::Failed => plain::failed(),
     }
 }
 

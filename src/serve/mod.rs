@@ -9,6 +9,7 @@
 mod answer;
 mod conditional;
 mod connection;
+mod entries;
 mod feeds;
 mod listen;
 mod metrics;

@@ -13,7 +13,7 @@ use crate::model::feed::{FeedName, Format};
 use crate::published::status::Status;
 use crate::render::opml::{self, Outline};
 use crate::serve::answer::BODY_LIMIT;
-use crate::serve::{Service, feeds, metrics, page, plain};
+use crate::serve::{Service, entries, feeds, metrics, page, plain};
 
 pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
@@ -27,6 +27,8 @@ pub(super) fn router(service: Service) -> Router {
         .route("/metrics", only_get(get(counts)))
         .route("/topics/{name}", only_get(get(feeds::topic)))
         .route("/sources/{name}", only_get(get(feeds::source)))
+        .route("/entries", only_get(get(entries::address)))
+        .route("/entries/{name}", only_get(get(entries::entry)))
         .route("/{name}", only_get(get(feeds::all)))
         .fallback(async || plain::unknown())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -43,9 +45,8 @@ async fn finish(State(service): State<Service>, request: Request, next: Next) ->
 }
 
 async fn front(State(service): State<Service>) -> Response {
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
-        ("content-security-policy", policy),
+        ("content-security-policy", page::POLICY),
         ("content-type", "text/html; charset=utf-8"),
         ("referrer-policy", "no-referrer"),
     ];

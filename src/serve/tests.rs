@@ -5,13 +5,19 @@ use axum::http::{Request, StatusCode};
 use tower::ServiceExt as _;
 
 use crate::model::Timestamp;
+use crate::model::entry::PublicId;
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{SourceKey, TopicKey};
 use crate::published::counters::Counters;
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::{Headline, Health, SourceStatus, Status, TopicStatus};
-use crate::published::{Door, Opening, Published};
+use crate::published::why::{
+    Account, Asked, DocumentAccount, EntryAccount, FeedVerdict, HeldBy, MissingAccount, Moment, NearestAccount,
+    OtherEntry, PollAccount, QueryVerdict, Question, RemovedAccount, SightingAccount, SourceAccount, TermVerdict,
+    TextDifference, TextPiece,
+};
+use crate::published::{Accounting, Door, Opening, Published, Writing};
 use crate::serve::{Service, router};
 
 /// A door that tells what it was asked.
@@ -33,6 +39,133 @@ impl Door for Echo {
                 }
             }
         })
+    }
+
+    fn account(&self, question: Question, write: Writing) -> Accounting {
+        Box::pin(async move {
+            let account = match question.asked {
+                Asked::Id(PublicId([1, ..])) => Account::Entry(Box::new(entry_account(None))),
+                Asked::Id(PublicId([2, ..])) => Account::Entry(Box::new(entry_account(Some("urn:uuid:02")))),
+                Asked::Id(PublicId([3, ..])) => Account::Removed(RemovedAccount {
+                    id: "urn:uuid:03".to_owned(),
+                    asked: "urn:uuid:03".to_owned(),
+                    removed: Moment(Timestamp::UNIX_EPOCH),
+                    text: "It was here <once>.".to_owned(),
+                }),
+                Asked::Id(PublicId([4, ..])) => return Err(Refusal::Busy),
+                Asked::Id(_) | Asked::Address(_) => Account::NeverSeen(MissingAccount {
+                    asked: "https://a.example/<1>".to_owned(),
+                    text: "Never seen.".to_owned(),
+                    sources: vec![source_account()],
+                }),
+            };
+            let written = write(&account);
+            Ok((account, written))
+        })
+    }
+}
+
+const AT: Moment = Moment(Timestamp::UNIX_EPOCH);
+
+fn source_account() -> SourceAccount {
+    SourceAccount {
+        source: "desk".to_owned(),
+        title: "<i>Desk</i>".to_owned(),
+        address: "https://a.example/feed".to_owned(),
+        why: "its site has the host".to_owned(),
+        last_attempt: Some(AT),
+        last_success: None,
+        problem: Some("says <no>".to_owned()),
+        document: Some(DocumentAccount { at: AT, entries: 1, oldest: Some(AT) }),
+        polls: vec![PollAccount {
+            at: AT,
+            outcome: "failed".to_owned(),
+            reason: Some("<refused>".to_owned()),
+            entries: None,
+            new: 0,
+            joined: 0,
+            updated: 0,
+        }],
+    }
+}
+
+fn sighting_account(source: &str, url: &str, difference: Option<TextDifference>) -> SightingAccount {
+    SightingAccount {
+        source: source.to_owned(),
+        source_title: format!("<u>{source}</u>"),
+        is_declared: true,
+        is_shown: difference.is_none(),
+        id: "urn:uuid:01".to_owned(),
+        guid: Some("\"><script>".to_owned()),
+        url: Some(url.to_owned()),
+        title: Some("<b>Pact</b>".to_owned()),
+        published: Some(AT),
+        first_seen: AT,
+        updated: Some(AT),
+        left: Some(AT),
+        ground: if difference.is_some() { "same-url" } else { "first" }.to_owned(),
+        score: 0.5,
+        evidence: "the same <address>".to_owned(),
+        matched: difference.as_ref().map(|it| it.with.clone()),
+        difference,
+    }
+}
+
+/// An account in which a publisher has written everything that a page must not take over.
+fn entry_account(given_up: Option<&str>) -> EntryAccount {
+    let other = OtherEntry {
+        id: "urn:uuid:05".to_owned(),
+        page: "http://mill.example/entries/05".to_owned(),
+        title: Some("<s>Remark</s>".to_owned()),
+        sources: vec!["agg".to_owned()],
+    };
+    let term = |text: &str, kind: &str, holds, branches| TermVerdict {
+        text: text.to_owned(),
+        kind: kind.to_owned(),
+        holds,
+        branches,
+    };
+    let query = term("…", "any", false, vec![term("title:\"<summit>\"", "term", false, Vec::new())]);
+    let pieces = vec![
+        TextPiece::Skipped(12),
+        TextPiece::Same("talks in".to_owned()),
+        TextPiece::Removed("<Rome>".to_owned()),
+        TextPiece::Added("Paris & Nice".to_owned()),
+    ];
+    let difference = TextDifference { with: "desk".to_owned(), is_equal: false, is_cut: true, pieces };
+    EntryAccount {
+        id: "urn:uuid:01010101-0101-0101-0101-010101010101".to_owned(),
+        page: "http://mill.example/entries/01010101-0101-0101-0101-010101010101".to_owned(),
+        title: Some("<b>Pact</b>".to_owned()),
+        url: Some("https://a.example/1?a=1&b=2".to_owned()),
+        first_seen: AT,
+        published: Some(AT),
+        given_up: given_up.map(str::to_owned),
+        hidden: Some("held <back>".to_owned()),
+        shown_because: Some("it claims the earliest time".to_owned()),
+        sightings: vec![
+            sighting_account("desk", "https://a.example/1", None),
+            sighting_account("copy", "javascript:alert(1)", Some(difference)),
+        ],
+        more_sightings: 3,
+        nearest: Some(NearestAccount {
+            entry: other.clone(),
+            source: "desk".to_owned(),
+            score: 0.25,
+            verdict: "the same <address>, but the titles differ".to_owned(),
+        }),
+        others: vec![other],
+        feeds: vec![HeldBy { feed: "topics/world".to_owned(), title: "<World>".to_owned(), since: AT }],
+        feed: Some(FeedVerdict {
+            feed: "topics/world".to_owned(),
+            title: "<World>".to_owned(),
+            belongs: true,
+            is_in_document: false,
+            page: Some(2),
+            reasons: vec!["It is on <page> 2.".to_owned()],
+            queries: vec![QueryVerdict { source: "desk".to_owned(), query }],
+        }),
+        sources: vec![source_account()],
     }
 }
 
@@ -59,6 +192,7 @@ fn status() -> Status {
         sources: vec![source("good", Health::Good, None), source("bad", Health::Failing, Some("says \"no\"\nloudly"))],
         topics: vec![TopicStatus { key: TopicKey::new("world").unwrap(), title: "World".to_owned() }],
         latest: vec![Headline {
+            id: PublicId([1; 16]),
             title: "<b>News</b>".to_owned(),
             url: "https://example.org/1?a=1&b=2".parse().ok(),
             published: Timestamp::UNIX_EPOCH,
@@ -166,4 +300,82 @@ async fn metrics_and_lists_escape_too() {
         "{opml}"
     );
     assert!(ask("/sources.opml", &[]).await.2.contains("<outline text=\"World\""));
+}
+
+fn entry_path(number: u8, suffix: &str) -> String {
+    format!("/entries/{}{suffix}", PublicId([number; 16]).bare())
+}
+
+#[tokio::test]
+async fn the_page_of_an_entry_escapes_what_publishers_say() {
+    let (status, headers, body) = ask(&entry_path(1, ""), &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["content-security-policy"], super::page::POLICY);
+    // What a page must not take over, it shows. No page says the shape of its own tags, so these can only be a publisher's.
+    for foreign in
+        ["<b>", "<i>", "<u>", "<s>", "<script", "<Rome>", "<summit>", "<World>", "<refused>", "<back>", "<address>"]
+    {
+        assert!(!body.contains(foreign), "{foreign}");
+    }
+    assert!(!body.contains("href=\"javascript:"), "only http(s) is a link");
+    assert!(!body.contains(" style="), "the policy lets no style of a page's own");
+    // Askama writes references as numbers.
+    for part in [
+        "<del>&#60;Rome&#62;</del>",
+        "<ins>Paris &#38; Nice</ins>",
+        "… 12 words the same …",
+        "<del>only in desk</del> <ins>only here</ins>",
+        "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"&#60;World&#62; (atom)\" href=\"../topics/world.atom\">",
+        "href=\"../style.css\"",
+        "It belongs to it, but is not in its current document.",
+        "<li class=\"step-1\"><code>title:&#34;&#60;summit&#62;&#34;</code>: <span class=\"health failing\">no</span></li>",
+        "5 sightings of one entry",
+        "Readers see this one: it claims the earliest time.",
+        "same-url (0.50): the same &#60;address&#62;",
+        "Likeness 0.25, seen from desk",
+        "Only the beginning of these long texts was compared.",
+        "<time datetime=\"1970-01-01T00:00:00Z\"> 1 Jan 1970, 00:00 UTC</time>",
+        "<option value=\"world\">",
+    ] {
+        assert!(body.contains(part), "{part} in\n{body}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_answered_by_what_they_say() {
+    let entry = PublicId([1; 16]).bare();
+    let json = entry_path(1, ".json");
+    let (status, headers, body) = ask(&json, &[]).await;
+    assert_eq!((status, headers["content-type"].to_str().unwrap()), (StatusCode::OK, "application/json"));
+    let read: Account = serde_json::from_str(&body).unwrap();
+    assert_eq!(read, Account::Entry(Box::new(entry_account(None))));
+    // A tag, and nothing that a date could say.
+    let etag = headers["etag"].to_str().unwrap().to_owned();
+    assert!(!headers.contains_key("last-modified"));
+    assert_eq!(ask(&json, &[("if-none-match", &etag)]).await.0, StatusCode::NOT_MODIFIED);
+    let date = [("if-modified-since", "Sun, 01 Nov 2026 10:00:00 GMT")];
+    assert_eq!(ask(&json, &date).await.0, StatusCode::OK);
+
+    for (suffix, expected) in [("", entry.clone()), (".json?in=a+b", format!("{entry}.json?in=a+b"))] {
+        let (status, headers, _) = ask(&entry_path(2, suffix), &[]).await;
+        assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::MOVED_PERMANENTLY, &*expected));
+    }
+    for (path, expected, part) in [
+        (entry_path(3, ""), StatusCode::GONE, "It was here &#60;once&#62;."),
+        (entry_path(3, ".json"), StatusCode::GONE, "\"answer\":\"removed\""),
+        (entry_path(4, ""), StatusCode::SERVICE_UNAVAILABLE, "too busy"),
+        (entry_path(9, ""), StatusCode::NOT_FOUND, "Never seen."),
+        (entry_path(9, ".json"), StatusCode::NOT_FOUND, "\"answer\":\"never_seen\""),
+        ("/entries/1".to_owned(), StatusCode::NOT_FOUND, "`1` is no entry's id: one looks like"),
+        ("/entries".to_owned(), StatusCode::BAD_REQUEST, "/entries?url=https://"),
+        ("/entries?url=1".to_owned(), StatusCode::BAD_REQUEST, "neither"),
+        ("/entries?url=https://a.example/1".to_owned(), StatusCode::NOT_FOUND, "&#60;refused&#62;"),
+    ] {
+        let (status, headers, body) = ask(&path, &[]).await;
+        assert_eq!(status, expected, "{path}");
+        assert!(body.contains(part), "{path}: {body}");
+        assert!(!headers.contains_key("etag"), "{path}");
+    }
 }

@@ -16,6 +16,7 @@ use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
 use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
+use crate::store::sketches::{self, SketchWrite};
 use crate::store::snapshot::{Snapshot, Snapshots};
 use crate::store::source::SourceState;
 use crate::store::tombstone::{self, Move};
@@ -49,6 +50,10 @@ pub struct Commit {
     pub counters: Option<Counters>,
     pub sources: Vec<(Scope, Arc<SourceState>)>,
     pub last_document: Option<(Scope, Arc<Vec<[u8; 16]>>)>,
+    /// When the poll was, by our clock; needed only with sketches.
+    pub at: Option<Timestamp>,
+    /// Of sightings that are new or changed; they replace earlier ones.
+    pub sketches: Vec<SketchWrite>,
     /// What of a source's document has moved; before the document itself.
     pub moved: Option<(Scope, Vec<Move>)>,
     /// Entries of `entries` that are held back no longer: whose they were, and since when.
@@ -251,6 +256,7 @@ impl Store {
             held::put(&mut batch, write, commit);
         }
         self.put_counters(&mut batch, commit);
+        sketches::put(&mut batch, commit.at, &commit.sketches);
         for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {
             if batch.len() + 8 > WRITES_LIMIT {
                 self.apply(&std::mem::take(&mut batch))?;

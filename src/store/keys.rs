@@ -15,7 +15,7 @@ pub const ENTRY: u8 = 0x02;
 pub const TEXT: u8 = 0x04;
 pub const KEY: u8 = 0x05;
 pub const MEMBERSHIP: u8 = 0x06;
-/// Reserved: time, seq → sketch of shingles, for near-duplicates.
+/// Time of coming, sighting → sketches of some sightings, for near-duplicates.
 pub const SKETCH: u8 = 0x07;
 pub const SOURCE: u8 = 0x08;
 pub const LAST_DOCUMENT: u8 = 0x09;
@@ -166,6 +166,15 @@ pub fn seq(key: &[u8]) -> Option<Seq> {
 pub fn instant(bytes: &[u8]) -> Option<Timestamp> {
     let millis = (u64::from_be_bytes(bytes.try_into().ok()?) ^ (1 << 63)).cast_signed();
     DateTime::from_timestamp_millis(millis)
+}
+
+pub fn sketch(at: Timestamp, first: Seq) -> Vec<u8> {
+    joined(SKETCH, &[&ordered(at), &first.0.to_be_bytes()])
+}
+
+/// The first key of sketches that came at a time or later.
+pub fn sketches_from(at: Timestamp) -> Vec<u8> {
+    joined(SKETCH, &[&ordered(at)])
 }
 
 pub fn left(scope: &Scope, seq: Seq) -> Vec<u8> {

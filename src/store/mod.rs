@@ -11,6 +11,7 @@ pub mod open;
 pub mod pages;
 pub mod portable;
 pub mod record;
+pub mod sketches;
 pub mod sled;
 mod snapshot;
 pub mod source;

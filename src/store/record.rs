@@ -9,6 +9,7 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 use url::Url;
 
+use crate::merge::alike::index::Member;
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
@@ -17,7 +18,8 @@ use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::pages::PageText;
-use crate::store::source::SourceState;
+use crate::store::sketches::SketchWrite;
+use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
 use crate::store::tombstone::Tombstone;
 
 const VERSION: u8 = 1;
@@ -372,6 +374,61 @@ fn inflated(what: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 #[derive(Encode, Decode)]
+struct SketchRecord {
+    #[n(0)]
+    entry: u64,
+    #[n(1)]
+    sighting: u64,
+    #[n(2)]
+    source: String,
+    #[n(3)]
+    published: i64,
+    #[n(4)]
+    first_seen: i64,
+    /// Places of own words, from and to.
+    #[n(5)]
+    own: Vec<u32>,
+    /// Four bytes each, from the lowest.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    prints: Vec<u8>,
+}
+
+#[derive(Encode, Decode)]
+struct SketchesRecord {
+    #[n(0)]
+    sketches: Vec<SketchRecord>,
+}
+
+pub fn write_sketches(sketches: &[SketchWrite]) -> Vec<u8> {
+    let sketches = sketches.iter().map(|SketchWrite { member, prints }| SketchRecord {
+        entry: member.entry.0,
+        sighting: member.sighting.0,
+        source: member.source.as_str().to_owned(),
+        published: millis(member.published),
+        first_seen: millis(member.first_seen),
+        own: member.own.iter().flat_map(|(from, to)| [*from, *to]).collect(),
+        prints: prints.iter().flat_map(|print| print.to_le_bytes()).collect(),
+    });
+    write(&SketchesRecord { sketches: sketches.collect() })
+}
+
+pub fn read_sketches(bytes: &[u8]) -> Result<Vec<SketchWrite>, StoreError> {
+    let record: SketchesRecord = read("some sketches", bytes)?;
+    let sketch = |record: SketchRecord| SketchWrite {
+        member: Member {
+            entry: Seq(record.entry),
+            sighting: Seq(record.sighting),
+            source: Scope(record.source.into()),
+            published: instant(record.published),
+            first_seen: instant(record.first_seen),
+            own: record.own.as_chunks().0.iter().map(|[from, to]| (*from, *to)).collect(),
+        },
+        prints: record.prints.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(),
+    };
+    Ok(record.sketches.into_iter().map(sketch).collect())
+}
+
+#[derive(Encode, Decode)]
 struct PageRecord {
     #[n(0)]
     at: i64,
@@ -447,6 +504,79 @@ struct SourceRecord {
     quiet_hours: Option<u32>,
     #[n(21)]
     quiet_days: Option<u8>,
+    #[n(22)]
+    document: Option<DocumentRecord>,
+    #[n(23)]
+    polls: Option<Vec<PollRecord>>,
+}
+
+/// What a source's document held.
+#[derive(Encode, Decode)]
+struct DocumentRecord {
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    entries: u32,
+    #[n(2)]
+    oldest: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+struct PollRecord {
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    outcome: u8,
+    #[n(2)]
+    reason: Option<String>,
+    #[n(3)]
+    entries: Option<u32>,
+    #[n(4)]
+    new: u32,
+    #[n(5)]
+    joined: u32,
+    #[n(6)]
+    updated: u32,
+}
+
+fn document_record(document: &DocumentFacts) -> DocumentRecord {
+    let DocumentFacts { at, entries, oldest } = *document;
+    DocumentRecord { at: millis(at), entries, oldest: oldest.map(millis) }
+}
+
+fn document(record: &DocumentRecord) -> DocumentFacts {
+    let DocumentRecord { at, entries, oldest } = *record;
+    DocumentFacts { at: instant(at), entries, oldest: oldest.map(instant) }
+}
+
+fn outcome_byte(outcome: PollOutcome) -> u8 {
+    match outcome {
+        PollOutcome::Fresh => 0,
+        PollOutcome::NotModified => 1,
+        PollOutcome::Throttled => 2,
+        PollOutcome::Gone => 3,
+        PollOutcome::Failed => 4,
+    }
+}
+
+fn poll_record(poll: &PastPoll) -> PollRecord {
+    let PastPoll { at, outcome, reason, entries, new, joined, updated } = poll;
+    PollRecord {
+        at: millis(*at),
+        outcome: outcome_byte(*outcome),
+        reason: reason.as_deref().map(str::to_owned),
+        entries: *entries,
+        new: *new,
+        joined: *joined,
+        updated: *updated,
+    }
+}
+
+/// `None` for an outcome of a later version: a poll that cannot be told is left out.
+fn poll(record: PollRecord) -> Option<PastPoll> {
+    let PollRecord { at, outcome, reason, entries, new, joined, updated } = record;
+    let outcome = PollOutcome::ALL.into_iter().find(|known| outcome_byte(*known) == outcome)?;
+    Some(PastPoll { at: instant(at), outcome, reason: reason.map(Into::into), entries, new, joined, updated })
 }
 
 pub fn write_source(state: &SourceState) -> Vec<u8> {
@@ -474,6 +604,8 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
         quiet_hours: Some(facts.rhythm.quiet_hours).filter(|hours| *hours > 0),
         quiet_days: Some(facts.rhythm.quiet_days).filter(|days| *days > 0),
         named: spelt(state.named.as_ref()),
+        document: state.document.as_ref().map(document_record),
+        polls: Some(state.polls.iter().map(poll_record).collect::<Vec<_>>()).filter(|polls| !polls.is_empty()),
     })
 }
 
@@ -508,6 +640,8 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
         notes: record.notes,
         entries: record.entries,
         last_change: record.last_change.map(instant),
+        document: record.document.as_ref().map(document),
+        polls: record.polls.unwrap_or_default().into_iter().filter_map(poll).collect(),
     })
 }
 

@@ -5,9 +5,12 @@
 //! document; only when it leaves, two small records say when: one under its entry, and one in the order of time, so that what is due is
 //! a short scan. A removed sighting leaves a tombstone for each of its names, so that it does not return as news. The
 //! record in the order of time is a hint: it counts only as far as the other one agrees.
+//!
+//! What people may still ask for, ids and addresses of entries, leaves a tombstone of no source ([`nobody`]): nothing is decided by
+//! it, and it fades as the others do.
 
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, KeyKind, PublicId, Seq, Sighting};
+use crate::model::entry::{Entry, Key, KeyKind, PublicId, Seq, Sighting};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
@@ -78,6 +81,16 @@ impl Store {
     pub fn tombstone(&self, scope: &Scope, name: [u8; 16]) -> Result<Option<Tombstone>, StoreError> {
         let found = self.engine().get(&keys::tombstone(scope, name))?;
         found.map(|bytes| record::read_tombstone(&bytes)).transpose()
+    }
+
+    /// What remains of an entry with this id, or of a sighting that had it.
+    pub fn removed_id(&self, id: PublicId) -> Result<Option<Tombstone>, StoreError> {
+        self.tombstone(&nobody(), id.0)
+    }
+
+    /// What remains of an entry that had this address, or this guid, as its key.
+    pub fn removed_key(&self, key: Key) -> Result<Option<Tombstone>, StoreError> {
+        self.tombstone(&nobody(), key.hash)
     }
 
     pub fn has_tombstones(&self, scope: &Scope) -> Result<bool, StoreError> {
@@ -161,6 +174,11 @@ fn put_forgotten(batch: &mut Batch, forgotten: &Forgotten) {
     }
 }
 
+/// The scope of tombstones that belong to no source; no key of a source is empty.
+fn nobody() -> Scope {
+    Scope("".into())
+}
+
 /// At most four writes.
 pub(in crate::store) fn put_move(batch: &mut Batch, scope: &Scope, one: &Move) {
     match one {
@@ -204,8 +222,13 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
         batch.delete(keys::leaving(scope, *left_at, seq));
     }
     let Some(sighting) = removal.sighting() else { return };
+    let tombstone = Tombstone { since: *at, id: before.id };
     if sighting.id != before.id {
         batch.delete(keys::id(sighting.id));
+        put_tombstone(batch, &nobody(), sighting.id.0, tombstone);
+    }
+    if after.is_none() {
+        put_tombstone(batch, &nobody(), before.id.0, tombstone);
     }
     batch.delete(keys::page(sighting.seq));
     let others = || after.iter().flat_map(|entry| &entry.sightings);
@@ -218,7 +241,13 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
         }
         // What the source itself called it. An address or a text may come back as something else.
         if key.kind == KeyKind::Guid {
-            put_tombstone(batch, scope, key.hash, Tombstone { since: *at, id: before.id });
+            put_tombstone(batch, scope, key.hash, tombstone);
         }
+    }
+    // Of the many keys that it may have had those by which people know it: its address, and a guid that may be one.
+    let is_address = sighting.guid.as_ref().is_some_and(|guid| guid.value.starts_with("http"));
+    let kinds = [Some(KeyKind::Guid).filter(|_| is_address), Some(KeyKind::Url)].into_iter().flatten();
+    for key in kinds.filter_map(|kind| sighting.keys.iter().find(|key| key.kind == kind)).filter(|_| after.is_none()) {
+        put_tombstone(batch, &nobody(), key.hash, tombstone);
     }
 }

@@ -1,5 +1,6 @@
 //! HTML and titles → the text that a person reads, and text → words that compare as people expect.
 
+pub mod difference;
 pub mod markup;
 mod tags;
 
@@ -17,11 +18,38 @@ pub fn visible(html: &str) -> String {
     for piece in tags::pieces(html) {
         match piece {
             Piece::Text(run) => text.push(&decoded(run)),
-            Piece::Break => text.blank(),
+            Piece::Break | Piece::Quote | Piece::Unquote => text.blank(),
             Piece::Inline => {}
         }
     }
     text.text
+}
+
+/// Whether somebody else is quoted.
+pub fn has_quotes(html: &str) -> bool {
+    html.contains("<blockquote") || html.contains("<BLOCKQUOTE")
+}
+
+/// As [`visible`], without what is quoted from others (`blockquote`), and with a line for each block of text.
+pub fn own_lines(html: &str) -> String {
+    let mut lines = String::with_capacity(html.len() / 2);
+    let mut line = Folded::with_capacity(200);
+    let mut quotes = 0_usize;
+    for piece in tags::pieces(html) {
+        match piece {
+            Piece::Text(run) if quotes == 0 => line.push(&decoded(run)),
+            Piece::Text(_) | Piece::Inline => {}
+            Piece::Break => line.end_into(&mut lines),
+            Piece::Quote => {
+                line.end_into(&mut lines);
+                quotes += 1;
+            }
+            // One that nobody opened ends nothing.
+            Piece::Unquote => quotes = quotes.saturating_sub(1),
+        }
+    }
+    line.end_into(&mut lines);
+    lines
 }
 
 /// As [`visible`], for values that may be plain text as well: `<` begins a tag only where a tag of HTML stands.
@@ -30,7 +58,7 @@ pub fn visible_title(title: &str) -> String {
     for piece in tags::known_pieces(title) {
         match piece {
             Piece::Text(run) => text.push(&decoded(run)),
-            Piece::Break => text.blank(),
+            Piece::Break | Piece::Quote | Piece::Unquote => text.blank(),
             Piece::Inline => {}
         }
     }
@@ -56,6 +84,16 @@ struct Folded {
 impl Folded {
     fn with_capacity(capacity: usize) -> Self {
         Self { text: String::with_capacity(capacity), needs_blank: false }
+    }
+
+    /// What has grown so far, as a line.
+    fn end_into(&mut self, lines: &mut String) {
+        if !self.text.is_empty() {
+            lines.push_str(&self.text);
+            lines.push('\n');
+            self.text.clear();
+        }
+        self.needs_blank = false;
     }
 
     fn blank(&mut self) {
@@ -180,7 +218,7 @@ fn end(word: &mut String, words: &mut Vec<String>) {
 }
 
 /// Han and kana: no blanks between words.
-fn stands_alone(letter: char) -> bool {
+pub fn stands_alone(letter: char) -> bool {
     matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
         && letter.is_alphanumeric()
 }

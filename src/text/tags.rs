@@ -23,6 +23,10 @@ pub(super) enum Piece<'a> {
     Break,
     /// A tag within a word or line.
     Inline,
+    /// The words of somebody else begin; they part words.
+    Quote,
+    /// They end.
+    Unquote,
 }
 
 /// Pieces of HTML.
@@ -93,7 +97,12 @@ impl<'a> Pieces<'a> {
         if !closes && is(HIDDEN) {
             self.rest = after_element(self.rest, name);
         }
-        if is(INLINE) { Piece::Inline } else { Piece::Break }
+        match () {
+            () if is(INLINE) => Piece::Inline,
+            () if !name.eq_ignore_ascii_case("blockquote") => Piece::Break,
+            () if closes => Piece::Unquote,
+            () => Piece::Quote,
+        }
     }
 }
 

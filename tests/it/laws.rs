@@ -19,6 +19,7 @@ use feedmill::poll::prepare::{self, Fresh};
 use feedmill::poll::quarantine::Release;
 use feedmill::poll::retention::Pruning;
 use feedmill::poll::topics::Topics;
+use feedmill::poll::window::Window;
 use feedmill::published::request::FeedRequest;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
@@ -67,16 +68,21 @@ fn rss(document: &Document, source: usize) -> String {
     )
 }
 
+fn key(source: usize) -> SourceKey {
+    SourceKey::new(&format!("s{source}")).unwrap()
+}
+
 /// What a poll left: the source's facts, and the hashes of its document.
 type LastPoll = (SourceState, Arc<Vec<[u8; 16]>>);
 
 /// A store that documents are polled into.
-struct World {
-    store: Store,
+pub(crate) struct World {
+    pub(crate) store: Store,
     topics: Topics,
     catalogue: Catalogue,
     counters: Counters,
-    last: HashMap<usize, LastPoll>,
+    window: Window,
+    last: HashMap<SourceKey, LastPoll>,
 }
 
 impl World {
@@ -96,20 +102,25 @@ impl World {
                 "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n{more}"
             )
         };
-        let sources = (0..SOURCES).map(source).collect::<Vec<_>>().concat();
+        Self::of(&((0..SOURCES).map(source).collect::<Vec<_>>().concat() + tables))
+    }
+
+    /// A world with a feeds.toml of its own.
+    pub(crate) fn of(feeds: &str) -> Self {
         let around = Surroundings {
             variables: &BTreeMap::new(),
             folder: Path::new("."),
             read_file: &|_| Err(std::io::Error::other("none")),
         };
-        let config = config::read(&(sources + tables), &around).unwrap();
+        let config = config::read(feeds, &around).unwrap();
         let store = Store::new(Box::new(MemoryEngine::default()));
         let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), Vec::new())).collect();
         let scopes = store.scopes(&named).unwrap();
         let base = url::Url::parse("http://localhost/").unwrap();
         let catalogue = Catalogue::new(Arc::new(config), base, scopes, &BTreeMap::new());
         let topics = Topics::read(&catalogue, &store).unwrap();
-        Self { store, topics, catalogue, counters: Counters::default(), last: HashMap::new() }
+        let window = Window::read(&store, &catalogue, start()).unwrap();
+        Self { store, topics, catalogue, counters: Counters::default(), window, last: HashMap::new() }
     }
 
     /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
@@ -118,14 +129,22 @@ impl World {
     }
 
     fn try_poll(&mut self, source: usize, number: usize, document: &Document) -> Result<usize, StoreError> {
-        let key = SourceKey::new(&format!("s{source}")).unwrap();
-        let scope = Scope::from(&key);
-        let (state, last_document) = self.last.remove(&source).unwrap_or_default();
         let now = start() + TimeDelta::minutes(i64::try_from(number * 60 + source).unwrap());
+        self.try_poll_body(&key(source), rss(document, source).as_bytes(), now)
+    }
+
+    /// Polls the bytes of a document; gives how many changes they made.
+    pub(crate) fn poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> usize {
+        self.try_poll_body(key, body, now).unwrap()
+    }
+
+    fn try_poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> Result<usize, StoreError> {
+        let scope = Scope::from(key);
+        let (state, last_document) = self.last.remove(key).unwrap_or_default();
         let mut prepared = prepare::prepare(Fresh {
-            key: &key,
+            key,
             scope: &scope,
-            body: rss(document, source).as_bytes(),
+            body,
             content_type: None,
             base: None,
             last_document: &last_document,
@@ -135,15 +154,15 @@ impl World {
         .unwrap();
         prepared.state.facts.last_success = Some(now);
         let hashes = Arc::clone(&prepared.hashes);
-        let absorbed = absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters)?;
-        self.last.insert(source, (absorbed.state, hashes));
+        let absorbed =
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)?;
+        self.last.insert(key.clone(), (absorbed.state, hashes));
         Ok(absorbed.new + absorbed.joined + absorbed.updated + absorbed.held)
     }
 
     /// Lets out everything that is held back of a source; gives how many entries that were.
     fn release(&mut self, source: usize, now: Timestamp) -> u64 {
-        let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
-        let mut release = Release::new(scope, now, Timestamp::MAX_UTC);
+        let mut release = Release::new(Scope::from(&key(source)), now, Timestamp::MAX_UTC);
         while release.step(&self.store, &self.topics, &self.catalogue).unwrap().is_some() {}
         release.released
     }
@@ -207,7 +226,7 @@ impl World {
     }
 
     /// What readers see, without what may depend on the order: ids, first sights and places.
-    fn shown(&self) -> BTreeSet<String> {
+    pub(crate) fn shown(&self) -> BTreeSet<String> {
         let request = FeedRequest { limit: Some(2000), ..FeedRequest::plain(FeedName::All, Format::Json) };
         let selection = page::select(&self.store, &self.catalogue, &request, start()).unwrap();
         let entries = selection.entries.into_iter().map(|entry| {
@@ -259,6 +278,21 @@ enum Alike {
     Text,
     /// A guid that means the same everywhere, and one title.
     Guid,
+    /// Nearly one text: each source has a lead of its own and leaves out another part of it.
+    Nearly,
+}
+
+/// Without numbers: titles that differ in these would be of a series.
+fn headline(source: usize, edition: usize) -> String {
+    let names = ["Amber", "Birch", "Coral", "Dune"];
+    format!("{} has it {} in its own words", names[source], ["first", "again"][edition % 2])
+}
+
+fn nearly(story: usize, source: usize, edition: usize) -> String {
+    let mut body: Vec<String> = (0..90).map(|number| format!("w{story}y{number}")).collect();
+    body.drain(source * 20..source * 20 + 10);
+    let lead = (0..4 + edition).map(|number| format!("lead{source}x{story}y{number} "));
+    lead.collect::<String>() + &body.join(" ")
 }
 
 fn copy(story: usize, alike: Alike, source: usize, edition: usize) -> Item {
@@ -272,11 +306,14 @@ fn copy(story: usize, alike: Alike, source: usize, edition: usize) -> Item {
     );
     let (guid, url, title, text) = match alike {
         Alike::Address => (own, format!("http://www.story{story}.example/a{tracking}"), title, edited),
-        Alike::Text => (
+        Alike::Text => {
+            (own.clone(), format!("http://s{source}.example/{own}"), headline(source, edition), words(story))
+        }
+        Alike::Nearly => (
             own.clone(),
             format!("http://s{source}.example/{own}"),
-            format!("Headline {edition} of {own}"),
-            words(story),
+            headline(source, edition),
+            nearly(story, source, edition),
         ),
         Alike::Guid => {
             (format!("tag:story{story}.example,2026:1"), format!("http://s{source}.example/{own}"), title, edited)
@@ -288,7 +325,7 @@ fn copy(story: usize, alike: Alike, source: usize, edition: usize) -> Item {
 prop_compose! {
     /// Documents whose stories are alike in one way each, so that no copy stands between two others.
     fn without_bridges()(
-        ways in prop::collection::vec(prop_oneof![Just(Alike::Address), Just(Alike::Text), Just(Alike::Guid)], 6),
+        ways in prop::collection::vec(prop_oneof![Just(Alike::Address), Just(Alike::Text), Just(Alike::Guid), Just(Alike::Nearly)], 6),
         picks in prop::collection::vec(prop::collection::vec(prop::collection::vec((0_usize..6, 0_usize..2), 0..5), 1..4), SOURCES),
     ) -> Vec<Vec<Document>> {
         let document = |source: usize, picks: &Vec<(usize, usize)>| {
@@ -334,7 +371,7 @@ fn items(names: &[&str]) -> Document {
 
 #[test]
 fn a_tombstone_stays_while_it_is_shown_and_400_days_more() {
-    let scope = Scope::from(&SourceKey::new("s0").unwrap());
+    let scope = Scope::from(&key(0));
     let days = |days: i64| start() + TimeDelta::days(days);
     let mut world = World::with("keep_entries = 1\n");
     world.poll(0, 0, &items(&["c", "b", "a"]));
@@ -347,7 +384,7 @@ fn a_tombstone_stays_while_it_is_shown_and_400_days_more() {
     }
     // From day 1,310 on the document shows them no more.
     let before = world.store.last_document(&scope).unwrap();
-    world.last.insert(0, (SourceState::default(), Arc::new(before)));
+    world.last.insert(key(0), (SourceState::default(), Arc::new(before)));
     world.poll(0, 24 * 1_310, &items(&["c"]));
     for (day, is_there) in [(1_700, true), (1_711, false)] {
         world.prune(days(day));
@@ -393,6 +430,17 @@ fn an_entry_stays_as_long_as_one_of_its_sources_keeps_it() {
 
 fn laws() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
+#[test]
+fn nearly_the_same_text_joins_in_every_order() {
+    for order in [[0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]] {
+        let mut world = World::new();
+        for source in order {
+            assert_eq!(world.poll(source, 0, &vec![copy(1, Alike::Nearly, source, 0)]), 1);
+        }
+        assert_eq!(world.count(), (1, 4), "{order:?}");
+    }
 }
 
 #[test]
@@ -446,7 +494,7 @@ proptest! {
     fn every_observation_is_shown_once_in_every_feed_it_belongs_to(documents in with_bridges(), order in order()) {
         let world = polled(&documents, &order);
         for (source, documents) in documents.iter().enumerate() {
-            let key = SourceKey::new(&format!("s{source}")).unwrap();
+            let key = key(source);
             let topic = world.catalogue.source(&key).unwrap().topics[0].clone();
             let epoch = page::epoch(&world.store, &FeedId::Topic(topic.clone())).unwrap();
             let feeds = [(FeedId::All, 0), (FeedId::Source(Scope::from(&key)), 0), (FeedId::Topic(topic), epoch)];
@@ -475,7 +523,7 @@ proptest! {
         let after = world.places();
         prop_assert!(after.iter().all(|(seq, place)| before.get(seq) == Some(place)));
         for (source, documents) in documents.iter().enumerate() {
-            let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+            let scope = Scope::from(&key(source));
             let shown = identified(documents.last().unwrap(), source, &scope);
             for one in &shown {
                 prop_assert_eq!(world.times_shown(&FeedId::All, 0, &scope, one), 1);
@@ -502,7 +550,7 @@ proptest! {
                 world.last.clear();
             }
             for (source, documents) in documents.iter().enumerate() {
-                let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+                let scope = Scope::from(&key(source));
                 prop_assert!(world.store.newest(&FeedId::Source(scope), 0, None, usize::MAX).unwrap().len() <= keep);
                 prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
             }
@@ -587,7 +635,7 @@ fn interrupted(before: &Document, after: &Document, batches: usize) -> (World, u
     world.store.scopes(&named).unwrap();
     world.topics = Topics::read(&world.catalogue, &world.store).unwrap();
     world.poll(0, 0, before);
-    let last = world.last[&0].clone();
+    let last = world.last[&key(0)].clone();
     world.store = open(batches);
     let is_whole = world.try_poll(0, 1, after).is_ok();
     world.store = open(usize::MAX);
@@ -595,7 +643,7 @@ fn interrupted(before: &Document, after: &Document, batches: usize) -> (World, u
     if is_whole {
         return (world, usize::MAX);
     }
-    world.last.insert(0, last);
+    world.last.insert(key(0), last);
     let changes = world.poll(0, 1, after);
     (world, changes)
 }

@@ -39,6 +39,7 @@ const IMPURE: &[&str] = &[
 const BORDERS: &[(&str, &[&str])] = &[
     ("ammonia::", &["src/render/sanitise.rs"]),
     ("anyhow::", &["src/cli", "src/daemon"]),
+    ("askama::", &["src/serve/page/"]),
     ("atom_syndication::", &["src/render/atom.rs"]),
     ("axum::", &["src/serve"]),
     ("brotli::", &["src/published/coding.rs"]),
@@ -63,11 +64,13 @@ const BORDERS: &[(&str, &[&str])] = &[
         &[
             "src/parse/json.rs",
             "src/published/status.rs",
+            "src/published/why.rs",
             "src/render/json.rs",
             "src/daemon/control.rs",
             "src/store/portable/",
         ],
     ),
+    ("similar::", &["src/text/difference.rs"]),
     ("sled::", &["src/store/sled.rs", "src/store/tests.rs"]),
     ("socket2::", &["src/serve/listen.rs", "src/serve/thread/tests.rs"]),
     ("spawn_blocking", &["src/store/mod.rs"]),

@@ -17,4 +17,6 @@ mod program;
 mod reading;
 mod recovery;
 mod reissue;
+mod stories;
 mod tidy;
+mod why;

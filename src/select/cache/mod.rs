@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::clock;
 use crate::model::Timestamp;
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
-use crate::published::{Door, Opening, Published};
+use crate::published::why::Question;
+use crate::published::{Accounting, Door, Opening, Published, Writing};
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments;
 use crate::select::page::SelectError;
@@ -21,6 +22,9 @@ use crate::select::revisions::Revisions;
 
 /// Most different requests that are rendered or wait for it. More would wait longer than a reader does.
 const WAITING: usize = 64;
+
+/// Most accounts of entries that are made or wait for it, for the same reason. They are not kept: hardly one is asked for twice.
+const ACCOUNTS: usize = 16;
 
 /// The door as readers see it.
 #[derive(Clone)]
@@ -32,6 +36,7 @@ pub struct Cache {
     published: Arc<Published>,
     // Held for a look only, never over a rendering.
     state: Arc<Mutex<State>>,
+    accounts: Arc<Semaphore>,
     /// Where flights run: apart from the runtimes that serve, and independent of the readers who wait for them.
     runtime: tokio::runtime::Handle,
 }
@@ -62,7 +67,8 @@ impl Cache {
         published: Arc<Published>,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
-        Self { door, catalogue, revisions, published, state: Arc::default(), runtime }
+        let accounts = Arc::new(Semaphore::new(ACCOUNTS));
+        Self { door, catalogue, revisions, published, state: Arc::default(), accounts, runtime }
     }
 
     /// `None` for a feed that there is not.
@@ -142,6 +148,19 @@ impl Door for Cache {
                 Err(_) => Err(Refusal::Failed),
             }
         })
+    }
+
+    fn account(&self, question: Question, write: Writing) -> Accounting {
+        let Ok(place) = Arc::clone(&self.accounts).try_acquire_owned() else {
+            return Box::pin(async { Err(Refusal::Busy) });
+        };
+        let answer = self.door.account(question, write);
+        let flight = self.runtime.spawn(async move {
+            let answer = answer.await;
+            drop(place);
+            answer
+        });
+        Box::pin(async move { flight.await.unwrap_or(Err(Refusal::Failed)) })
     }
 }
 

@@ -8,6 +8,7 @@ use super::*;
 use crate::config::{self, Surroundings};
 use crate::model::feed::{FeedId, FeedName, Format};
 use crate::model::source::{Scope, SourceKey, TopicKey};
+use crate::published::why::{Account, Asked, NoFeed};
 
 /// A door that counts, and opens once for each permit.
 struct Counting {
@@ -29,6 +30,16 @@ impl Door for Counter {
             }
             let body = vec![b'x'; counting.size];
             Ok(Arc::new(Representation::new("text/plain", body, Timestamp::UNIX_EPOCH)))
+        })
+    }
+
+    fn account(&self, question: Question, write: Writing) -> Accounting {
+        let counting = Arc::clone(&self.0);
+        Box::pin(async move {
+            counting.permits.acquire().await.unwrap().forget();
+            let account = Account::NoFeed(NoFeed { text: question.feed.unwrap_or_default() });
+            let written = write(&account);
+            Ok((account, written))
         })
     }
 }
@@ -132,6 +143,23 @@ async fn too_many_different_requests_are_sent_away_and_equal_ones_are_not() {
     assert!(equal.await.is_ok());
     setup.counting.permits.add_permits(1);
     assert!(setup.cache.feed(query("one more")).await.is_ok());
+}
+
+#[tokio::test]
+async fn too_many_accounts_are_not_made_at_once() {
+    let setup = setup(0, 10);
+    let ask = || {
+        let asked = Asked::Address("https://a.example/1".parse().unwrap());
+        let write = Box::new(|_: &Account| Representation::new("text/plain", Vec::new(), Timestamp::UNIX_EPOCH));
+        setup.cache.account(Question { asked, feed: None }, write)
+    };
+    let waiting: Vec<_> = (0..ACCOUNTS).map(|_| ask()).collect();
+    assert_eq!(ask().await.unwrap_err(), Refusal::Busy);
+    setup.counting.permits.add_permits(ACCOUNTS + 1);
+    for account in waiting {
+        assert!(account.await.is_ok());
+    }
+    assert!(ask().await.is_ok());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::portable::value::{Bytes, Hash, Id, Millis, hex};
-use crate::store::source::SourceState;
+use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +120,62 @@ pub(super) struct SourceForm {
     quiet_hours: u32,
     #[serde(default, skip_serializing_if = "is_none")]
     quiet_days: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    document: Option<DocumentForm>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    polls: Vec<PollForm>,
+}
+
+/// What a source's document held.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentForm {
+    at: Millis,
+    entries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    oldest: Option<Millis>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PollForm {
+    at: Millis,
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entries: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    new: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    joined: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    updated: u32,
+}
+
+fn document_form(document: DocumentFacts) -> DocumentForm {
+    let DocumentFacts { at, entries, oldest } = document;
+    DocumentForm { at: Millis::of(at), entries, oldest: oldest.map(Millis::of) }
+}
+
+fn document(form: &DocumentForm) -> Result<DocumentFacts, String> {
+    let DocumentForm { at, entries, oldest } = form;
+    Ok(DocumentFacts { at: at.instant()?, entries: *entries, oldest: instant(*oldest)? })
+}
+
+fn poll_form(poll: PastPoll) -> PollForm {
+    let PastPoll { at, outcome, reason, entries, new, joined, updated } = poll;
+    let outcome = outcome.name().to_owned();
+    PollForm { at: Millis::of(at), outcome, reason: reason.map(String::from), entries, new, joined, updated }
+}
+
+fn poll(form: &PollForm) -> Result<PastPoll, String> {
+    let PollForm { at, outcome, reason, entries, new, joined, updated } = form;
+    let outcome = PollOutcome::ALL.into_iter().find(|known| known.name() == outcome);
+    let outcome = outcome.ok_or_else(|| format!("`{}` is no outcome of a poll", form.outcome))?;
+    let (reason, at) = (reason.as_deref().map(Into::into), at.instant()?);
+    Ok(PastPoll { at, outcome, reason, entries: *entries, new: *new, joined: *joined, updated: *updated })
 }
 
 fn is_none<T: Default + PartialEq>(bits: &T) -> bool {
@@ -297,6 +353,8 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         notes,
         entries,
         last_change,
+        document,
+        polls,
     } = state;
     let schedule::Facts {
         last_attempt,
@@ -332,6 +390,8 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         every: every.map(|every| every.as_secs()),
         quiet_hours,
         quiet_days,
+        document: document.map(document_form),
+        polls: polls.into_iter().map(poll_form).collect(),
     }
 }
 
@@ -367,5 +427,7 @@ pub(super) fn source_state(form: &SourceForm) -> Result<SourceState, String> {
         notes: form.notes.clone(),
         entries: form.entries,
         last_change: instant(form.last_change)?,
+        document: form.document.as_ref().map(document).transpose()?,
+        polls: form.polls.iter().map(poll).collect::<Result<_, _>>()?,
     })
 }

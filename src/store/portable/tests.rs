@@ -15,7 +15,7 @@ use crate::store::keys::Place;
 use crate::store::memory::MemoryEngine;
 use crate::store::pages::PageText;
 use crate::store::record::{Counters, TopicRecord};
-use crate::store::source::SourceState;
+use crate::store::source::{DocumentFacts, PollOutcome, SourceState};
 use crate::store::tombstone::{Move, Tombstone};
 
 fn at(millis: i64) -> Timestamp {
@@ -100,8 +100,14 @@ fn filled() -> Store {
         named: Some(url::Url::parse("https://example.org/feed.xml").unwrap()),
         notes: vec!["odd".to_owned()],
         entries: 40,
+        document: Some(DocumentFacts { at: at(1_790_000_000_000), entries: 40, oldest: Some(at(1_780_000_000_000)) }),
         ..SourceState::default()
     };
+    let mut state = state;
+    for outcome in PollOutcome::ALL {
+        state.note(at(1_790_000_000_000), outcome, (outcome == PollOutcome::Failed).then_some("no answer"));
+    }
+    state.note_fresh(at(1_790_000_000_000), [1, 2, 3]);
     let scope = Scope("bbc~2".into());
     let commit = Commit {
         entries: (1..=40).map(write).collect(),

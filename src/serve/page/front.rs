@@ -1,5 +1,4 @@
-//! The front page: what this is, how to subscribe, how the sources fare, what is new. No scripts; nothing depends on the time of
-//! the request. Links are relative, so that the page works below any path of a web server before us.
+//! The front page: what this is, how to subscribe, how the sources fare, what is new.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -8,9 +7,6 @@ use url::Url;
 use crate::model::Timestamp;
 use crate::model::feed::{FeedName, Format};
 use crate::published::status::{Headline, Health, SourceStatus, Status};
-
-/// `/style.css`
-pub(super) const STYLE: &str = include_str!("style.css");
 
 /// Text between tags or in a quoted attribute.
 struct Escaped<'a>(&'a str);
@@ -31,7 +27,7 @@ impl Display for Escaped<'_> {
     }
 }
 
-pub(super) fn front(status: &Status) -> String {
+pub(in crate::serve) fn front(status: &Status) -> String {
     let mut page = String::with_capacity(16_000);
     // Writing to a String cannot fail.
     let _ = write_front(&mut page, status);
@@ -118,12 +114,13 @@ fn latest(page: &mut String, latest: &[Headline]) -> fmt::Result {
     page.push_str("<ol class=\"latest\">\n");
     for headline in latest {
         let title = Escaped(&headline.title);
-        match &headline.url {
-            Some(url) => write!(page, "<li><a href=\"{}\">{title}</a>", Escaped(url.as_str()))?,
-            None => write!(page, "<li>{title}")?,
+        write!(page, "<li><a href=\"entries/{}\">{title}</a> <small>", headline.id.bare())?;
+        if let Some(url) = &headline.url {
+            let host = url.host_str().unwrap_or("its page");
+            write!(page, "<a href=\"{}\">{}</a> · ", Escaped(url.as_str()), Escaped(host))?;
         }
         let sources = headline.sources.join(", ");
-        writeln!(page, " <small>{} · {}</small></li>", Escaped(&sources), time(headline.published))?;
+        writeln!(page, "{} · {}</small></li>", Escaped(&sources), time(headline.published))?;
     }
     page.push_str("</ol>\n</section>\n");
     Ok(())
