@@ -7,6 +7,8 @@ use serde_json::json;
 use crate::cli::line;
 use crate::config::{Config, Problem};
 use crate::daemon::settings::Settings;
+use crate::merge::rules;
+use crate::select::catalogue::merge_rules;
 
 pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let text = settings.text()?;
@@ -18,6 +20,9 @@ pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let config = checked.map_err(|problems| settings.told(&problems))?;
     for warning in &config.warnings {
         line(&format!("warning: {}: {warning}", settings.path.display()))?;
+    }
+    for doubt in rules::doubts(&merge_rules(&config)) {
+        line(&format!("warning: {}: {doubt}", settings.path.display()))?;
     }
     line(&format!("{} is good", settings.path.display()))?;
     line(&format!("  listens on   {}", config.server.listen))?;
@@ -31,6 +36,9 @@ pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
         let query = topic.matches.as_ref().map_or_else(String::new, |query| format!(", and what matches {query}"));
         line(&format!("  topic        {} ({naming} sources{query})", topic.key))?;
     }
+    for rule in merge_rules(&config) {
+        line(&format!("  rule         {}", rule.sentence(config.merging.window)))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,6 +51,8 @@ fn as_json(checked: &Result<Config, Vec<Problem>>) -> serde_json::Value {
             "store": config.store.path,
             "sources": config.sources.iter().map(|source| source.key.as_str()).collect::<Vec<_>>(),
             "topics": config.topics.iter().map(|topic| topic.key.as_str()).collect::<Vec<_>>(),
+            "rules": merge_rules(config).iter().map(|rule| rule.sentence(config.merging.window)).collect::<Vec<_>>(),
+            "doubts": rules::doubts(&merge_rules(config)),
             "warnings": config.warnings.iter().map(told).collect::<Vec<_>>(),
         }),
         Err(problems) => json!({"good": false, "problems": problems.iter().map(told).collect::<Vec<_>>()}),

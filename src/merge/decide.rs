@@ -9,6 +9,7 @@ use crate::merge::canonical;
 use crate::merge::edits::{self, Wording};
 use crate::merge::identify::{self, Identified};
 use crate::merge::reissue::Departed;
+use crate::merge::rules::{Judge, Rule, Subject};
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Ground, Key, KeyKind, PublicId, Seq, Sighting, TextName};
 use crate::model::source::{Grounds, Scope};
@@ -60,6 +61,8 @@ pub struct Facts<'a> {
     pub grounds: &'a dyn Fn(&Scope) -> Grounds,
     /// Whether a stored entry has a public id already.
     pub is_taken: &'a dyn Fn(PublicId) -> bool,
+    /// The user's own rules; `None` while there are none.
+    pub rules: Option<&'a Judge<'a>>,
 }
 
 /// One entry after the change, and which of its sightings brought it.
@@ -130,11 +133,18 @@ enum Choice {
 }
 
 pub(super) struct Join {
-    ground: Ground,
+    pub(super) ground: Ground,
     pub(super) score: f32,
     pub(super) evidence: String,
     /// The sighting that was compared; `None` for an entry's first one.
-    with: Option<Seq>,
+    pub(super) with: Option<Seq>,
+}
+
+impl Join {
+    pub(super) fn by_rule(rule: &Rule, other: &Sighting) -> Self {
+        let evidence = format!("{rule} joins it with what {} brought", other.source.as_str());
+        Self { ground: Ground::Rule, score: 1.0, evidence, with: Some(other.seq) }
+    }
 }
 
 /// Why a key that an observation shares with an entry does not join them.
@@ -152,35 +162,21 @@ pub(super) enum Apart {
 }
 
 fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departed, facts: &Facts<'_>) -> Choice {
-    let sharing = |key: Option<Key>| {
-        let mut seqs = key.and_then(|key| known.by_key.get(&key)).cloned().unwrap_or_default();
-        seqs.sort_unstable();
-        seqs.dedup();
-        seqs.into_iter().filter_map(|seq| known.entries.get(&seq).map(|entry| &**entry))
-    };
-    let is_mass = departed.is_mass();
-    let spellings = || arrival.previous_poll.map(|_| identify::spellings(&arrival.scope, one)).unwrap_or_default();
-    for key in one.keys().chain(std::iter::once_with(spellings).flatten()) {
-        let same = |sighting: &Sighting| {
-            sighting.source == arrival.scope && is_same_item(arrival, one, sighting, key, is_mass)
-        };
-        let found = sharing(Some(key)).filter_map(|entry| Some((entry, entry.sightings.iter().position(same)?)));
-        // Two entries may know the same name, if it wandered between two items; the one that has it now is meant. Of several with
-        // one text it is the one of the same time.
-        let rank = |(entry, index): &(&Entry, usize)| {
-            let sighting = &entry.sightings[*index];
-            (sighting.keys.first() != Some(&one.own), sighting.published != one.observation.published)
-        };
-        if let Some((entry, index)) = found.min_by_key(rank) {
-            return Choice::Update(entry.seq, index);
-        }
-    }
-    if let Some((seq, index)) = departed.find(arrival, one, known, facts) {
+    let judged = Judged::of(one, facts);
+    let sharing = |key: Key| entries_with(known, &[key]);
+    if let Some((seq, index)) = known_again(arrival, one, known, departed, facts, &judged) {
         return Choice::Update(seq, index);
     }
+    for entry in entries_with(known, &judged.keys()) {
+        if let Some(join) = judged.join(entry) {
+            return Choice::Join(entry.seq, join);
+        }
+    }
     for key in one.keys() {
-        for entry in sharing(Some(key)) {
-            if let Ok(join) = join(&arrival.scope, one, entry, key, facts) {
+        for entry in sharing(key) {
+            if let Ok(join) = join(&arrival.scope, one, entry, key, facts)
+                && !judged.is_apart_from(entry)
+            {
                 return Choice::Join(entry.seq, join);
             }
         }
@@ -188,7 +184,8 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departe
     let mut alike: Vec<&Likeness> = known.alike.get(&one.own).into_iter().flatten().collect();
     alike.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.entry.cmp(&right.entry)));
     for likeness in alike {
-        if known.entries.get(&likeness.entry).is_some_and(|entry| !holds(entry, &arrival.scope)) {
+        let entry = known.entries.get(&likeness.entry);
+        if entry.is_some_and(|entry| !holds(entry, &arrival.scope) && !judged.is_apart_from(entry)) {
             let join = Join {
                 ground: Ground::NearDuplicate,
                 score: likeness.score,
@@ -201,7 +198,81 @@ fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departe
     Choice::New
 }
 
-fn holds(entry: &Entry, scope: &Scope) -> bool {
+/// The entries that have one of these keys, oldest first.
+fn entries_with<'k>(known: &'k Known, keys: &[Key]) -> impl Iterator<Item = &'k Entry> + use<'k> {
+    let mut seqs: Vec<Seq> = keys.iter().filter_map(|key| known.by_key.get(key)).flatten().copied().collect();
+    seqs.sort_unstable();
+    seqs.dedup();
+    seqs.into_iter().filter_map(|seq| known.entries.get(&seq).map(|entry| &**entry))
+}
+
+/// An observation before the user's rules. Without rules it costs nothing.
+struct Judged<'a>(Option<(&'a Judge<'a>, Subject)>);
+
+impl<'a> Judged<'a> {
+    fn of(one: &Identified, facts: &Facts<'a>) -> Self {
+        Self(facts.rules.map(|judge| (judge, (judge.arriving)(one))))
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.0.as_ref().map(|(judge, subject)| judge.rules.keys(subject)).unwrap_or_default()
+    }
+
+    fn is_apart(&self, sighting: &Sighting) -> bool {
+        let forbids = |(judge, subject): &(&Judge<'_>, Subject)| {
+            judge.rules.forbids(subject, &(judge.stored)(sighting)).is_some()
+        };
+        self.0.as_ref().is_some_and(forbids)
+    }
+
+    fn is_apart_from(&self, entry: &Entry) -> bool {
+        self.0.as_ref().is_some_and(|(judge, subject)| judge.forbids(subject, entry).is_some())
+    }
+
+    fn join(&self, entry: &Entry) -> Option<Join> {
+        let (judge, subject) = self.0.as_ref()?;
+        let (rule, other) = judge.joins(subject, entry)?;
+        (!self.is_apart_from(entry)).then(|| Join::by_rule(rule, other))
+    }
+}
+
+/// The source's own sighting that an observation is, and its entry.
+fn known_again(
+    arrival: &Arrival,
+    one: &Identified,
+    known: &Known,
+    departed: &Departed,
+    facts: &Facts<'_>,
+    judged: &Judged<'_>,
+) -> Option<(Seq, usize)> {
+    let is_mass = departed.is_mass();
+    let spellings = || arrival.previous_poll.map(|_| identify::spellings(&arrival.scope, one)).unwrap_or_default();
+    for key in one.keys().chain(std::iter::once_with(spellings).flatten()) {
+        let same = |sighting: &Sighting| {
+            sighting.source == arrival.scope
+                && is_same_item(arrival, one, sighting, key, is_mass)
+                && (key == one.own || !judged.is_apart(sighting))
+        };
+        let found = entries_with(known, &[key]).flat_map(|entry| {
+            let indices = entry.sightings.iter().enumerate().filter(|(_, sighting)| same(sighting));
+            indices.map(move |(index, _)| (entry, index))
+        });
+        // Two entries may know the same name, if it wandered between two items; the one that has it now is meant. Of several with
+        // one text it is the one of the same time.
+        let rank = |(entry, index): &(&Entry, usize)| {
+            let sighting = &entry.sightings[*index];
+            (sighting.keys.first() != Some(&one.own), sighting.published != one.observation.published)
+        };
+        if let Some((entry, index)) = found.min_by_key(rank) {
+            return Some((entry.seq, index));
+        }
+    }
+    let (seq, index) = departed.find(arrival, one, known, facts)?;
+    let is_apart = known.entries.get(&seq).is_some_and(|entry| judged.is_apart(&entry.sightings[index]));
+    (!is_apart).then_some((seq, index))
+}
+
+pub(super) fn holds(entry: &Entry, scope: &Scope) -> bool {
     entry.sightings.iter().any(|sighting| sighting.source == *scope)
 }
 
@@ -241,6 +312,7 @@ fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: K
                 && !other_title
                 && !differs(enclosure(&observation.enclosures), enclosure(&sighting.enclosures))
         }
+        KeyKind::Title => false,
     }
 }
 
@@ -260,6 +332,7 @@ pub(super) fn join(scope: &Scope, one: &Identified, entry: &Entry, key: Key, fac
         KeyKind::Guid => grounds.same_guid,
         KeyKind::Url => grounds.same_url,
         KeyKind::Content => grounds.same_content,
+        KeyKind::Title => false,
     };
     if !admitted((facts.grounds)(scope)) {
         return Err(Apart::SwitchedOff);
@@ -327,7 +400,7 @@ fn agreement(one: &Identified, copy: &Sighting, facts: &Facts<'_>) -> Result<Agr
 
 /// The claimed time within the span in which the entry can have appeared. A late or back-dated arrival cannot hide
 /// below what a reader has seen, and a date in the future cannot sit on top.
-fn sort_at(one: &Identified, arrival: &Arrival) -> Timestamp {
+pub(super) fn sort_at(one: &Identified, arrival: &Arrival) -> Timestamp {
     let claimed = one.observation.published.or(one.observation.updated).unwrap_or(arrival.now);
     let not_before = arrival.previous_poll.unwrap_or(Timestamp::UNIX_EPOCH).min(arrival.now);
     claimed.clamp(not_before, arrival.now)
@@ -392,9 +465,14 @@ fn free_id(one: &Identified, is_taken: impl Fn(&PublicId) -> bool, seq: Seq) -> 
     free.unwrap_or_else(|| {
         // All taken: the same source once had an entry of this name that was parted from it or whose name moved on.
         let alone = one.ids.last().expect("identify gives at least one id");
-        let name_space = uuid::Uuid::from_bytes(alone.0);
-        PublicId(uuid::Uuid::new_v5(&name_space, &seq.0.to_be_bytes()).into_bytes())
+        numbered_id(*alone, seq)
     })
+}
+
+/// An id that nothing else has, for what cannot have its own.
+pub fn numbered_id(own: PublicId, seq: Seq) -> PublicId {
+    let name_space = uuid::Uuid::from_bytes(own.0);
+    PublicId(uuid::Uuid::new_v5(&name_space, &seq.0.to_be_bytes()).into_bytes())
 }
 
 fn joined(
@@ -454,7 +532,9 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize, fact
     // Its present name stands first.
     sighting.keys.retain(|key| *key != one.own);
     sighting.keys.insert(0, one.own);
-    let dropped_keys = drop_oldest(&mut sighting.keys, one);
+    let mut dropped_keys = drop_oldest(&mut sighting.keys, one);
+    // Only the title that it has now finds what has the same one.
+    dropped_keys.extend(sighting.keys.extract_if(.., |key| key.kind == KeyKind::Title && Some(*key) != one.title));
     let entry = Arc::new(entry);
     let (new_text, dropped_text) = if old_text == text { (None, None) } else { (text, old_text) };
     Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys, new_text, dropped_text })

@@ -31,6 +31,8 @@ pub struct Identified {
     pub own: Key,
     pub url: Option<Key>,
     pub content: Option<Key>,
+    /// By its title, where a rule asks for that; see [`crate::merge::rules::title_key`].
+    pub title: Option<Key>,
     /// Whether `own` means the same thing in every source.
     pub is_global: bool,
     /// The public ids it may take, strongest first; the last one is unique to this source.
@@ -50,7 +52,7 @@ pub struct Identified {
 impl Identified {
     /// Its keys from the strongest to the weakest.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
-        [Some(self.own), self.url, self.content].into_iter().flatten()
+        [Some(self.own), self.url, self.content, self.title].into_iter().flatten()
     }
 
     /// Equal as long as a document shows the same observation unchanged, and it is recognised by the same keys: an address that a
@@ -153,6 +155,7 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
         own,
         url: of(KeyKind::Url),
         content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
+        title: of(KeyKind::Title),
         is_global,
         ids: vec![sighting.id],
         fingerprint: sighting.fingerprint,
@@ -287,8 +290,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
     };
     let home = if is_global { authority(guid.unwrap_or_default()) } else { Cow::Borrowed(scope.as_str()) };
     let own = own_key(&home, &name);
-    let site = || observation.address().and_then(canonical::site_host).unwrap_or_default();
-    let url = named.map(|it| Key { kind: KeyKind::Url, hash: near(site(), hash(&["url", &it.canonical])) });
+    let url = named.and(observation.address()).map(|url| url_key(url, &address.canonical));
 
     let mut ids = Vec::with_capacity(3);
     if is_global {
@@ -305,6 +307,7 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
     let text = [summary, content].into_iter().flatten().max_by_key(String::len).unwrap_or_default();
     Identified {
         content: content_hash(&text).map(|hash| Key { kind: KeyKind::Content, hash }),
+        title: None,
         digest: digest(&own, &observation),
         sketch: None,
         fingerprint,
@@ -316,6 +319,21 @@ fn one(scope: &Scope, observation: Observation, address: &Address, guid_repeats:
         text,
         observation,
     }
+}
+
+/// The key of whatever is at an address, if the address names it.
+pub fn address_key(url: &Url) -> Key {
+    url_key(url, &canonical::canonical(url))
+}
+
+fn url_key(url: &Url, canonical: &str) -> Key {
+    let site = canonical::site_host(url).unwrap_or_default();
+    Key { kind: KeyKind::Url, hash: near(site, hash(&["url", canonical])) }
+}
+
+/// The key of whatever has a title of these folded words.
+pub fn title_key(folded: &str) -> Key {
+    Key { kind: KeyKind::Title, hash: hash(&["title", folded]) }
 }
 
 fn own_key(home: &str, name: &[&str]) -> Key {

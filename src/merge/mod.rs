@@ -4,7 +4,7 @@
 //! [Observation] ─identify→ [Identified] ─decide (with what is known)→ [Change]          Entry ─present→ Presented
 //! ```
 //! Nothing here asks the store or the clock. The ladder of grounds: same guid, same URL, same content; near-duplicates
-//! come as further candidates with a score.
+//! come as further candidates with a score. Above the ladder stand the user's own `rules`; `regroup` decides again on what is stored when they change.
 
 pub mod agree;
 pub mod alike;
@@ -15,7 +15,9 @@ pub mod identify;
 pub mod nearest;
 pub mod pictures;
 pub mod present;
+pub mod regroup;
 pub mod reissue;
+pub mod rules;
 
 #[cfg(test)]
 mod tests;

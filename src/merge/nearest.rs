@@ -38,6 +38,7 @@ fn compared(scope: &Scope, one: &Identified, entry: &Entry, facts: &Facts<'_>) -
         KeyKind::Guid => "guid",
         KeyKind::Url => "address",
         KeyKind::Content => "text",
+        KeyKind::Title => "title",
     };
     let nearest = |sighting, score, why: String| Nearest {
         entry: entry.seq,
@@ -155,7 +156,7 @@ mod tests {
     fn verdict(one: (&str, Observation), other: (&str, Observation), grounds: Grounds) -> Option<(f32, String)> {
         let text = other.1.content.clone().map(|html| html.0);
         let stored = stored(other.0, &recognised(other.0, other.1));
-        let facts = Facts { text: &|_| text.clone(), grounds: &|_| grounds, is_taken: &|_| false };
+        let facts = Facts { text: &|_| text.clone(), grounds: &|_| grounds, is_taken: &|_| false, rules: None };
         let found = by_keys(&Scope(one.0.into()), &recognised(one.0, one.1), [&stored].into_iter(), &facts)?;
         assert_eq!((found.entry, found.sighting), (Seq(7), Seq(8)));
         Some((found.score, found.verdict))

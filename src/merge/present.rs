@@ -116,13 +116,21 @@ pub fn touched(entry: &Entry) -> Timestamp {
 
 /// The claimed time of publishing where it can be true: not later than first seen, not before the epoch of Unix.
 fn claimed(sighting: &Sighting) -> Option<Timestamp> {
-    let claimed = sighting.published.filter(|claimed| *claimed > Timestamp::UNIX_EPOCH);
-    claimed.map(|claimed| claimed.min(sighting.first_seen))
+    clamped(sighting.published, sighting.first_seen)
+}
+
+fn clamped(claimed: Option<Timestamp>, first_seen: Timestamp) -> Option<Timestamp> {
+    claimed.filter(|claimed| *claimed > Timestamp::UNIX_EPOCH).map(|claimed| claimed.min(first_seen))
 }
 
 /// The time of publishing that is shown and that queries mean: as claimed, else first seen.
 pub fn published(sighting: &Sighting) -> Timestamp {
     claimed(sighting).unwrap_or(sighting.first_seen)
+}
+
+/// As [`published`], of what is first seen now.
+pub fn published_at(claimed: Option<Timestamp>, first_seen: Timestamp) -> Timestamp {
+    clamped(claimed, first_seen).unwrap_or(first_seen)
 }
 
 fn is_at_home(sighting: &Sighting, source: &StandingSource) -> bool {

@@ -9,6 +9,7 @@ use crate::merge::canonical::{canonical, is_same_site};
 use crate::merge::decide::{self, Arrival, ChangeKind, Facts, Known, Likeness};
 use crate::merge::identify;
 use crate::merge::present::{self, Standing, StandingSource};
+use crate::merge::rules::{Kind, Of, Rule, Rules, Seen, Subject};
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Observation, RawHtml};
 use crate::model::entry::{Entry, Ground, Key, Seq, TextName};
@@ -92,6 +93,7 @@ impl World {
             text: &|hash| self.texts.get(&hash).cloned(),
             grounds: &|scope| self.grounds.get(scope).copied().unwrap_or_default(),
             is_taken: &|id| self.entries.values().any(|entry| entry.id == id),
+            rules: None,
         };
         let mut next = Seq(self.next.0.max(1));
         let changes = decide::decide(&arrival, all, known, &facts, &mut next);
@@ -603,4 +605,96 @@ fn addresses_of_one_publisher_are_told_from_others() {
     ] {
         check(one, other, false);
     }
+}
+
+fn rules(text: &[(Kind, &str)]) -> Vec<Rule> {
+    let of = |text: &str| match text.strip_prefix("q:") {
+        Some(query) => Of::Query(crate::query::parse(query).unwrap()),
+        None => Of::Urls(text.split(' ').map(|url| Url::parse(&format!("https://{url}")).unwrap()).collect()),
+    };
+    text.iter().map(|(kind, text)| Rule { kind: *kind, of: of(text) }).collect()
+}
+
+/// A sighting at an address of a source, with a title, some hours after the first ones; `!` stands for one that queries match.
+fn subject(rules: &Rules, source: &str, address: &str, title: &str, hours: i64) -> Subject {
+    let url = Url::parse(&format!("http://www.{address}?utm_source=x")).unwrap();
+    let source = scope(source);
+    let at = at("2026-11-01T08:00:00Z") + chrono::TimeDelta::hours(hours);
+    let seen = Seen { source: &source, addresses: [None, Some(identify::address_key(&url))], title: Some(title), at };
+    rules.subject(seen, &|_| title.contains('!'))
+}
+
+#[test]
+fn rules_say_what_is_one_and_what_never_is() {
+    use Kind::{Apart, Together};
+    let compiled = |text: &[(Kind, &str)]| Rules::new(rules(text), std::time::Duration::from_secs(3 * 3600));
+    let check = |text: &[(Kind, &str)], other: (&str, &str, &str, i64), expected: [Option<usize>; 2]| {
+        let rules = compiled(text);
+        let one = subject(&rules, "one", "a.example/1", "A pact!", 0);
+        let other = subject(&rules, other.0, other.1, other.2, other.3);
+        let index = |rule: Option<&Rule>| rule.map(|rule| rules.all().iter().position(|it| it == rule).unwrap());
+        let told = [index(rules.forbids(&one, &other)), index(rules.joins(&one, &other))];
+        assert_eq!(told, expected, "{text:?} {other:?}");
+        let reversed = [rules.forbids(&other, &one), rules.joins(&other, &one)].map(|rule| rule.is_some());
+        assert_eq!(reversed, expected.map(|rule| rule.is_some()), "{text:?}");
+    };
+    let pair = "a.example/1 b.example/1";
+    check(&[], ("two", "b.example/1", "A pact!", 0), [None, None]);
+    check(&[(Apart, pair)], ("two", "b.example/1", "", 0), [Some(0), None]);
+    check(&[(Apart, pair)], ("two", "a.example/1", "", 0), [None, None]);
+    check(&[(Apart, pair)], ("two", "c.example/1", "", 0), [None, None]);
+    check(&[(Together, pair)], ("two", "b.example/1", "Other words", 99), [None, Some(0)]);
+    check(&[(Together, pair)], ("one", "b.example/1", "", 0), [None, Some(0)]);
+    check(&[(Together, pair), (Apart, pair)], ("two", "b.example/1", "", 0), [Some(1), Some(0)]);
+    // One address in two rules makes all of theirs one.
+    let chain = [(Together, "b.example/1 c.example/1"), (Together, pair)];
+    check(&chain, ("two", "c.example/1", "", 0), [None, Some(1)]);
+    check(&[(Apart, "q:pact")], ("two", "b.example/1", "", 0), [Some(0), None]);
+    check(&[(Apart, "q:pact")], ("one", "b.example/1", "", 0), [None, None]);
+    check(&[(Together, "q:pact")], ("two", "b.example/1", "a PACT!", 3), [None, Some(0)]);
+    check(&[(Together, "q:pact")], ("two", "b.example/1", "a PACT!", 4), [None, None]);
+    check(&[(Together, "q:pact")], ("two", "b.example/1", "A flood!", 0), [None, None]);
+    check(&[(Together, "q:pact")], ("two", "b.example/1", "A pact", 0), [None, None]);
+    check(&[(Together, "q:pact")], ("one", "b.example/1", "A pact!", 0), [None, None]);
+}
+
+#[test]
+fn rules_that_cannot_work_are_told() {
+    use Kind::{Apart, Together};
+    let check = |text: &[(Kind, &str)], expected: &str| {
+        let doubts = super::rules::doubts(&rules(text)).concat();
+        assert!(doubts.contains(expected) && doubts.is_empty() == expected.is_empty(), "{doubts}");
+    };
+    check(&[(Together, "a.example/1 b.example/1"), (Apart, "q:a"), (Together, "q:b")], "");
+    check(&[(Together, "a.example/1 b.example/1"), (Together, "b.example/1/ a.example/1")], "is there twice");
+    check(&[(Apart, "a.example/1 www.a.example/1")], "spellings of one address");
+    check(&[(Apart, "a.example/1 b.example/")], "https://b.example/ is a front page");
+    check(&[(Together, "a.example/1 b.example/1"), (Apart, "b.example/1 a.example/1")], "[[never_merge]] wins");
+    check(
+        &[
+            (Together, "a.example/1 b.example/1"),
+            (Together, "b.example/1 c.example/1"),
+            (Apart, "c.example/1 a.example/1"),
+        ],
+        "[[never_merge]] wins",
+    );
+    check(&[(Together, "q:a b"), (Apart, "q:a b")], "has the same query");
+}
+
+#[test]
+fn a_rule_shows_its_line_and_its_meaning() {
+    let all = rules(&[(Kind::Apart, "a.example/1 b.example/1 c.example/1"), (Kind::Together, "q:title:pact")]);
+    assert_eq!(
+        all[0].to_string(),
+        "[[never_merge]] urls = [\"https://a.example/1\", \"https://b.example/1\", \"https://c.example/1\"]"
+    );
+    let window = std::time::Duration::from_secs(72 * 3600);
+    assert_eq!(
+        all[0].sentence(window),
+        "what is at https://a.example/1, https://b.example/1 and https://c.example/1 is never one entry"
+    );
+    assert_eq!(
+        all[1].sentence(window),
+        "what matches title:\"pact\" is one entry where titles are equal and times lie within 72 hours"
+    );
 }

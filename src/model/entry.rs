@@ -65,6 +65,8 @@ pub enum KeyKind {
     Url,
     /// A fingerprint of the text a person reads.
     Content,
+    /// The folded title; only of what a `[[merge]]` by query speaks of.
+    Title,
 }
 
 /// Something that two copies of the same news share. Opaque; built only by `merge::identify`.
@@ -124,6 +126,8 @@ impl Texts {
 pub enum Ground {
     /// It is the entry's first sighting.
     First,
+    /// The user's own rule says so.
+    Rule,
     SameGuid,
     SameUrl,
     SameContent,
@@ -134,6 +138,7 @@ impl Ground {
     pub fn name(self) -> &'static str {
         match self {
             Self::First => "first",
+            Self::Rule => "rule",
             Self::SameGuid => "same-guid",
             Self::SameUrl => "same-url",
             Self::SameContent => "same-content",

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use crate::merge::decide::{self, Arrival, Change, ChangeKind, Facts, Known};
 use crate::merge::identify::{self, Identified};
+use crate::merge::rules::{Judge, Rules, Seen, Subject};
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, KeyKind, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Grounds, Scope, SourceKey};
+use crate::poll::judging;
 use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
 use crate::poll::quarantine::{self, Quarantine};
+use crate::poll::rearrange::{self, Desk, Rearranged};
 use crate::poll::retention;
 use crate::poll::topics::Topics;
 use crate::poll::window::Window;
@@ -51,22 +54,16 @@ pub fn absorb(
     window: &mut Window,
 ) -> Result<Absorbed, StoreError> {
     let Prepared { key, arrival, mut seen, texts, hashes, moves, state, names_before, .. } = prepared;
+    let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
     let gone = retention::named(store, &moves.gone)?;
-    let mut known = gather(store, &arrival, &seen)?;
+    let mut known = gather(store, &arrival, &seen, &catalogue.rules, &subjects)?;
     known.names_before = names_before;
     depart(&mut known, &arrival, &gone);
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     window.propose(store, catalogue, &arrival, &seen, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
-    let facts = Facts {
-        text: &|name| told(store, name),
-        grounds: &|scope| grounds(catalogue, scope),
-        // An id of which nothing can be learnt is not given a second time.
-        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
-    };
     let mut quarantine = Quarantine::of(&arrival, &seen, &known);
-    let mut next = Seq(counters.next.max(1));
-    let changes = decide::decide(&arrival, seen, known, &facts, &mut next);
+    let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
     let limit = catalogue.source(&key).map_or(usize::MAX, |source| source.reissue_limit);
     quarantine.judge(&changes, limit);
 
@@ -83,14 +80,15 @@ pub fn absorb(
         latest: HashMap::new(),
         commit: Commit { at: Some(arrival.now), ..Commit::default() },
         window,
+        subjects: &subjects,
+        edited: Vec::new(),
         absorbed,
     };
     for (change, one) in changes {
         writing.take(change, &one, counters)?;
     }
-    let Writing { mut commit, mut absorbed, .. } = writing;
-    counters.next = next.0;
-    let moved = retention::moved(store, &arrival.scope, &names, (&moves, &gone), &commit.entries, arrival.now)?;
+    let Writing { mut commit, mut absorbed, edited, .. } = writing;
+    let moved = retention::moved(store, &arrival, &names, (&moves, &gone), &commit.entries)?;
     if !commit.entries.is_empty() {
         absorbed.state.last_change = Some(arrival.now);
         commit.counters = Some(*counters);
@@ -101,9 +99,54 @@ pub fn absorb(
     }
     let changes = [absorbed.new + absorbed.held, absorbed.joined, absorbed.updated];
     absorbed.state.note_fresh(arrival.now, changes);
-    commit.sources = vec![(arrival.scope, Arc::new(absorbed.state.clone()))];
+    commit.sources = vec![(arrival.scope.clone(), Arc::new(absorbed.state.clone()))];
     store.commit(&commit)?;
+    let desk = Desk { store, topics, catalogue, now: arrival.now };
+    let rearranged = rearrange_edited(desk, counters, &edited)?;
+    window.moved(store, &rearranged.moved)?;
+    absorbed.feeds.extend(rearranged.feeds);
     Ok(absorbed)
+}
+
+fn decided(
+    store: &Store,
+    catalogue: &Catalogue,
+    arrival: &Arrival,
+    seen: Vec<Identified>,
+    known: Known,
+    subjects: &HashMap<Key, Subject>,
+    counters: &mut Counters,
+) -> Vec<(Change, Identified)> {
+    let rules = &*catalogue.rules;
+    let judge = Judge {
+        rules,
+        // Of what cannot be read no query is known to match.
+        stored: &|sighting| {
+            let known = judging::stored(rules, store, catalogue, sighting);
+            known.unwrap_or_else(|_| rules.subject(Seen::stored(sighting), &|_| false))
+        },
+        arriving: &|one| subjects[&one.own].clone(),
+    };
+    let facts = Facts {
+        text: &|name| told(store, name),
+        grounds: &|scope| grounds(catalogue, scope),
+        // An id of which nothing can be learnt is not given a second time.
+        is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
+        rules: Some(&judge).filter(|_| !rules.is_empty()),
+    };
+    let mut next = Seq(counters.next.max(1));
+    let changes = decide::decide(arrival, seen, known, &facts, &mut next);
+    counters.next = next.0;
+    changes
+}
+
+/// An edit may bring a sighting under a rule that did not speak of it before.
+fn rearrange_edited(desk: Desk<'_>, counters: &mut Counters, edited: &[(Seq, Seq)]) -> Result<Rearranged, StoreError> {
+    let mut rearranged = Rearranged::default();
+    for (entry, sighting) in edited {
+        rearrange::settle(desk, counters, &[*entry], &|it| Ok(it.seq == *sighting), &mut rearranged)?;
+    }
+    Ok(rearranged)
 }
 
 /// What one document writes, change by change.
@@ -119,6 +162,10 @@ struct Writing<'a> {
     /// Places that earlier changes gave.
     latest: HashMap<Seq, Vec<Placement>>,
     window: &'a mut Window,
+    /// What the user's rules know of the observations.
+    subjects: &'a HashMap<Key, Subject>,
+    /// Entries and sightings that an edit may have brought under a rule.
+    edited: Vec<(Seq, Seq)>,
     commit: Commit,
     absorbed: Absorbed,
 }
@@ -127,7 +174,7 @@ impl Writing<'_> {
     fn take(&mut self, change: Change, one: &Identified, counters: &mut Counters) -> Result<(), StoreError> {
         let seq = change.entry.seq;
         let is_held = self.quarantine.holds(seq);
-        count(&change, is_held, &mut self.absorbed, counters, &self.arrival.scope);
+        count(&change, is_held, &mut self.absorbed, counters);
         if let Some(key) = self.wants_pages {
             self.absorbed.pages.extend(Wanted::of(key, &self.arrival.scope, &change));
         }
@@ -137,6 +184,11 @@ impl Writing<'_> {
         let is_edited = change.kind == ChangeKind::Updated && change.new_text.is_some() && !is_renamed;
         let let_out = self.quarantine.lets_out(&change);
         self.commit.sketches.extend(self.window.take(&change, one));
+        if change.kind == ChangeKind::Updated
+            && self.subjects.get(&one.own).is_some_and(|subject| self.catalogue.rules.speaks_of(subject))
+        {
+            self.edited.push((seq, change.entry.sightings[index].seq));
+        }
         let mut write = write(change, one, &mut self.texts);
         if let Some(placements) = self.latest.get(&seq) {
             write.entry.placements.clone_from(placements);
@@ -165,12 +217,19 @@ impl Writing<'_> {
     }
 }
 
-/// Every stored entry that shares a key with one of the observations.
-fn gather(store: &Store, arrival: &Arrival, seen: &[Identified]) -> Result<Known, StoreError> {
+/// Every stored entry that shares a key with one of the observations, or that a rule says may be one with it.
+fn gather(
+    store: &Store,
+    arrival: &Arrival,
+    seen: &[Identified],
+    rules: &Rules,
+    subjects: &HashMap<Key, Subject>,
+) -> Result<Known, StoreError> {
     let mut known = Known::default();
     for one in seen {
+        let by_rule = subjects.get(&one.own).map(|subject| rules.keys(subject)).unwrap_or_default();
         let mut is_new = false;
-        for key in one.keys() {
+        for key in one.keys().chain(by_rule) {
             let found = look_up(store, &mut known, key)?;
             is_new |= key == one.own && !found;
         }
@@ -227,12 +286,11 @@ pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
 }
 
 /// What is shown of a stored sighting. A text that cannot be read agrees with nothing.
-fn told(store: &Store, name: TextName) -> Option<String> {
+pub(super) fn told(store: &Store, name: TextName) -> Option<String> {
     store.texts(name).ok().flatten().map(|texts| identify::told(&texts))
 }
 
-fn count(change: &Change, is_held: bool, absorbed: &mut Absorbed, counters: &mut Counters, scope: &Scope) {
-    let first_of_source = change.entry.sightings.iter().filter(|sighting| sighting.source == *scope).count() == 1;
+fn count(change: &Change, is_held: bool, absorbed: &mut Absorbed, counters: &mut Counters) {
     match change.kind {
         ChangeKind::New => {
             absorbed.new += usize::from(!is_held);
@@ -244,7 +302,7 @@ fn count(change: &Change, is_held: bool, absorbed: &mut Absorbed, counters: &mut
     }
     if change.kind != ChangeKind::Updated {
         counters.sightings += 1;
-        absorbed.state.entries += u64::from(first_of_source);
+        absorbed.state.entries += 1;
     }
 }
 

@@ -18,6 +18,7 @@ use crate::poll::absorb::{self, Absorbed};
 use crate::poll::pages::PageWrite;
 use crate::poll::prepare::Prepared;
 use crate::poll::quarantine::{Holding, Release};
+use crate::poll::rearrange::{Desk, Rearranged, Rearranging};
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
 use crate::poll::window::Window;
@@ -75,6 +76,7 @@ impl Committer {
         let counters = store.counters()?;
         let topics = Topics::read(&catalogue, &store)?;
         let window = Window::read(&store, &catalogue, clock::now())?;
+        let rearranging = Rearranging::begin(&store, &catalogue)?;
         let uncounted = Arc::default();
         let holding = Arc::new(Holding::read(&store)?);
         let mut work = Work {
@@ -87,6 +89,7 @@ impl Committer {
             trouble,
             recovery: None,
             unwritten: HashMap::new(),
+            rearranging,
             pruning: None,
             releases: VecDeque::new(),
             uncounted: Arc::clone(&uncounted),
@@ -194,6 +197,8 @@ struct Work {
     recovery: Option<Recovery>,
     /// Facts that the store could not take; the poller counts on them being written.
     unwritten: HashMap<Scope, Arc<SourceState>>,
+    /// What changed rules over merging have left to do.
+    rearranging: Option<Rearranging>,
     /// The round of removals that is under way.
     pruning: Option<Pruning>,
     /// The releases that are under way, and who waits for their ends.
@@ -225,7 +230,10 @@ impl Work {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
                 self.recover();
             }
-            let is_idle = !self.topics.is_building() && self.pruning.is_none() && self.releases.is_empty();
+            let is_idle = !self.topics.is_building()
+                && self.rearranging.is_none()
+                && self.pruning.is_none()
+                && self.releases.is_empty();
             if self.recovery.is_none() && is_idle {
                 return waiting.blocking_recv();
             }
@@ -251,6 +259,10 @@ impl Work {
                     if let Ok(absorbed) = &result {
                         feeds.extend(absorbed.feeds.iter().cloned());
                         self.count_held(&absorbed.holding);
+                        // A rule may have put entries together that were held back.
+                        if !self.catalogue.rules.is_empty() {
+                            self.recount_held();
+                        }
                     }
                     done.push(acknowledge(answer, result));
                 }
@@ -302,6 +314,7 @@ impl Work {
         if has_other_window {
             self.window = Window::read(&self.store, &self.catalogue, clock::now())?;
         }
+        self.rearranging = Rearranging::begin(&self.store, &self.catalogue)?;
         Ok(())
     }
 
@@ -323,6 +336,7 @@ impl Work {
             // Somebody may wait for it.
             () if !self.releases.is_empty() => self.release(),
             () if self.topics.is_building() => self.build(),
+            () if self.rearranging.is_some() => self.rearrange(),
             () => self.prune(),
         }
     }
@@ -369,11 +383,48 @@ impl Work {
         }
     }
 
+    fn recount_held(&self) {
+        if let Err(error) = self.holding.recount(&self.store) {
+            tracing::error!(%error, "what is held back cannot be counted");
+        }
+    }
+
     fn count_held<'s>(&self, scopes: impl IntoIterator<Item = &'s Scope>) {
         for scope in scopes {
             if let Err(error) = self.holding.count(&self.store, scope) {
                 tracing::error!(%error, "what is held back cannot be counted");
             }
+        }
+    }
+
+    fn rearrange(&mut self) {
+        let Some(rearranging) = &mut self.rearranging else { return };
+        let desk = Desk { store: &self.store, topics: &self.topics, catalogue: &self.catalogue, now: clock::now() };
+        let (rearranged, is_done) = match rearranging.step(desk, &mut self.counters) {
+            Ok(Some(rearranged)) => (rearranged, false),
+            Ok(None) => (Rearranged { has_written: true, ..Rearranged::default() }, true),
+            Err(error) => {
+                tracing::error!(%error, "what is stored cannot follow the changed rules over merging");
+                self.rearranging = None;
+                (Rearranged { has_written: true, ..Rearranged::default() }, false)
+            }
+        };
+        if !rearranged.has_written {
+            return;
+        }
+        if let Err(error) = self.window.moved(&self.store, &rearranged.moved) {
+            tracing::error!(%error, "sketches of copies that moved cannot be written");
+        }
+        // Was it the disk, then the store is stuck, and a recovery begins it anew.
+        let synced = self.store.sync();
+        self.note(&synced);
+        self.recount_held();
+        if synced.is_ok() && !rearranged.feeds.is_empty() {
+            (self.changed)(Some(&rearranged.feeds));
+        }
+        if is_done && let Some(done) = self.rearranging.take() {
+            let moved = done.moved;
+            tracing::info!(moved, "what is stored follows the changed rules over merging: {moved} copies have moved");
         }
     }
 
@@ -438,6 +489,7 @@ impl Work {
         self.counters = store.counters()?;
         self.topics = Topics::read(&self.catalogue, store)?;
         self.window = Window::read(store, &self.catalogue, clock::now())?;
+        self.rearranging = Rearranging::begin(store, &self.catalogue)?;
         let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
         store.commit(&Commit { sources, ..Commit::default() })?;
         store.sync()?;

@@ -7,11 +7,13 @@
 pub mod absorb;
 pub mod book;
 pub mod committer;
+pub mod judging;
 mod named;
 pub mod one;
 pub mod pages;
 pub mod prepare;
 pub mod quarantine;
+pub mod rearrange;
 pub mod retention;
 pub mod topics;
 pub mod window;

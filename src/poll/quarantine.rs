@@ -169,8 +169,9 @@ impl Holding {
 
     /// Counts everything anew.
     pub fn recount(&self, store: &Store) -> Result<(), StoreError> {
-        self.lock().clear();
-        store.holding()?.iter().try_for_each(|scope| self.count(store, scope))
+        let holding = store.holding()?;
+        self.lock().retain(|scope, _| holding.contains(scope));
+        holding.iter().try_for_each(|scope| self.count(store, scope))
     }
 
     /// Counts one source anew.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
-use crate::merge::decide::Known;
+use crate::merge::decide::{Arrival, Known};
 use crate::merge::identify::Identified;
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, KeyKind, Placement, Seq};
@@ -92,12 +92,12 @@ pub type Named = HashMap<[u8; 16], Vec<Arc<Entry>>>;
 /// written of its entries. `gone` is what stood under the names that are gone.
 pub fn moved(
     store: &Store,
-    scope: &Scope,
+    arrival: &Arrival,
     names: &[Key],
     (moves, gone): (&Moves, &Named),
     writes: &[EntryWrite],
-    now: Timestamp,
 ) -> Result<Vec<Move>, StoreError> {
+    let (scope, now) = (&arrival.scope, arrival.now);
     let written: HashMap<Seq, &EntryWrite> = writes.iter().map(|write| (write.entry.seq, write)).collect();
     let is_called = |entry: &Entry, key: Key| {
         let entry = written.get(&entry.seq).map_or(entry, |write| &write.entry);
@@ -108,8 +108,8 @@ pub fn moved(
         let key = Key { kind: KeyKind::Guid, hash };
         let mut found = Vec::new();
         for seq in store.sharing(key)? {
-            if store.entry(seq)?.is_some_and(|entry| is_called(&entry, key)) {
-                found.push(seq);
+            if let Some(entry) = store.entry(seq)?.filter(|entry| is_called(entry, key)) {
+                found.push(entry);
             }
         }
         Ok::<_, StoreError>(found)
@@ -118,15 +118,23 @@ pub fn moved(
     let mut moved = Vec::new();
     for hash in &moves.gone {
         let key = Key { kind: KeyKind::Guid, hash: *hash };
-        let entries = gone.get(hash).into_iter().flatten().filter(|entry| is_called(entry, key));
-        let seqs: Vec<Seq> = entries.map(|entry| entry.seq).collect();
-        for seq in &seqs {
-            if store.left_at(scope, *seq)?.is_none() {
-                moved.push(Move::Left { seq: *seq, at: now });
+        let entries: Vec<Entry> = gone
+            .get(hash)
+            .into_iter()
+            .flatten()
+            .map(|entry| written.get(&entry.seq).map_or_else(|| Entry::clone(entry), |write| write.entry.clone()))
+            .filter(|entry| is_called(entry, key))
+            .collect();
+        for entry in &entries {
+            // A rule may have put several of a source's sightings into one entry: it leaves with the last of them.
+            let mut own = entry.sightings.iter().filter(|it| it.source == *scope);
+            let is_shown = own.any(|it| it.keys.first().is_some_and(|name| arrival.document.contains(name)));
+            if !is_shown && store.left_at(scope, entry.seq)?.is_none() {
+                moved.push(Move::Left { seq: entry.seq, at: now });
             }
         }
         if is_buried
-            && seqs.is_empty()
+            && entries.is_empty()
             && let Some(tombstone) = store.tombstone(scope, *hash)?
         {
             moved.push(Move::Buried { name: *hash, tombstone, at: now });
@@ -138,7 +146,7 @@ pub fn moved(
     let are_written: HashSet<&Key> = sightings.filter_map(|it| it.keys.first()).collect();
     let mut back: HashSet<Seq> = writes.iter().filter(|write| !write.is_new).map(|write| write.entry.seq).collect();
     for name in names.iter().filter(|name| came.contains(&name.hash) && !are_written.contains(name)) {
-        back.extend(named(name.hash)?);
+        back.extend(named(name.hash)?.into_iter().map(|entry| entry.seq));
     }
     for seq in back {
         if let Some(left_at) = store.left_at(scope, seq)? {
@@ -282,7 +290,7 @@ impl Pruning {
             let Some(before) = store.entry(*seq)? else { continue };
             let removal = removal(store, topics, scope, before, self.now)?;
             pruned.feeds.extend(removal.before.placements.iter().map(|placement| placement.feed.clone()));
-            pruned.sightings += u64::from(removal.sighting().is_some());
+            pruned.sightings += removal.sightings().count() as u64;
             pruned.entries += u64::from(removal.after.is_none());
             removals.push(removal);
         }

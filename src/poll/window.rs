@@ -11,7 +11,7 @@ use crate::merge::decide::{Arrival, Change, Known, Likeness};
 use crate::merge::identify::Identified;
 use crate::merge::present;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Sighting};
+use crate::model::entry::{Entry, Seq, Sighting};
 use crate::model::source::Grounds;
 use crate::poll::absorb::grounds;
 use crate::select::catalogue::Catalogue;
@@ -46,6 +46,17 @@ impl Window {
         self.index.expire(now);
         while store.drop_sketches(now - self.index.window())? {}
         Ok(())
+    }
+
+    /// Sightings belong to other entries now.
+    pub fn moved(&mut self, store: &Store, moved: &[(Seq, Seq)]) -> Result<(), StoreError> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        for (sighting, entry) in moved {
+            self.index.moved(*sighting, *entry);
+        }
+        store.redirect_sketches(&moved.iter().copied().collect())
     }
 
     /// Adds to what is known the entries that observations are nearly the same as. Those that share a key are not looked for.

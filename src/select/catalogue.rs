@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::config::{Config, Topic};
+use crate::config::{Config, MergeRule, RuleKind, RuleScope, Topic};
 use crate::merge::present::{Standing, StandingSource};
+use crate::merge::rules::{Kind, Of, Rule, Rules};
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Location, Scope, Source, SourceKey};
 use crate::store::engine::StoreError;
@@ -30,6 +31,8 @@ pub struct Catalogue {
     pub base: Url,
     pub scopes: HashMap<SourceKey, Scope>,
     pub standing: Standing,
+    /// `[[merge]]` and `[[never_merge]]`.
+    pub rules: Arc<Rules>,
     /// Where each source stands in the file's order.
     places: HashMap<SourceKey, usize>,
 }
@@ -49,7 +52,8 @@ impl Catalogue {
             }
         }
         let places = config.sources.iter().enumerate().map(|(place, source)| (source.key.clone(), place)).collect();
-        Self { config, base, scopes, standing, places }
+        let rules = Arc::new(Rules::new(merge_rules(&config), config.merging.window));
+        Self { config, base, scopes, standing, rules, places }
     }
 
     /// For commands without a daemon: what the store knows of the sources' titles and sites.
@@ -127,6 +131,21 @@ pub fn listening(address: SocketAddr) -> Url {
     let _ = url.set_host(Some(&host));
     let _ = url.set_port(Some(address.port()));
     url
+}
+
+/// The rules over merging, as merging knows them.
+pub fn merge_rules(config: &Config) -> Vec<Rule> {
+    let rule = |MergeRule { kind, of }: &MergeRule| Rule {
+        kind: match kind {
+            RuleKind::Together => Kind::Together,
+            RuleKind::Apart => Kind::Apart,
+        },
+        of: match of {
+            RuleScope::Urls(urls) => Of::Urls(urls.clone()),
+            RuleScope::Query(query) => Of::Query(query.clone()),
+        },
+    };
+    config.merging.rules.iter().map(rule).collect()
 }
 
 /// The user's title for a topic, else its key in words.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::model::Timestamp;
-use crate::model::entry::Seq;
+use crate::model::entry::{Entry, Seq};
 use crate::model::source::Scope;
 use crate::store::engine::{Batch, StoreError};
 use crate::store::entries::{Commit, EntryWrite, Store};
@@ -40,6 +40,21 @@ impl Store {
             batch.delete(keys::held(scope, *since, *seq));
         }
         self.apply(&batch)
+    }
+}
+
+/// The records of entries that others take the place of.
+pub(super) fn follow<'e>(
+    batch: &mut Batch,
+    before: impl IntoIterator<Item = &'e Entry>,
+    after: impl IntoIterator<Item = &'e Entry>,
+) {
+    let name = |entry: &Entry| entry.held.map(|since| keys::held(&entry.sightings[0].source, since, entry.seq));
+    for gone in before.into_iter().filter_map(name) {
+        batch.delete(gone);
+    }
+    for held in after.into_iter().filter_map(name) {
+        batch.put(held, Vec::new());
     }
 }
 

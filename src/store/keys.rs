@@ -39,6 +39,8 @@ pub const HELD: u8 = 0x13;
 
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
+/// The rules over merging that stored entries follow.
+pub const RULES: &[u8] = b"\x01rules";
 /// The engine's own format number.
 pub const FORMAT: &[u8] = b"\x01format";
 /// There while an import is under way: the store is incomplete.
@@ -92,6 +94,7 @@ pub(in crate::store) fn kind_byte(kind: KeyKind) -> u8 {
         KeyKind::Guid => 1,
         KeyKind::Url => 2,
         KeyKind::Content => 3,
+        KeyKind::Title => 4,
     }
 }
 

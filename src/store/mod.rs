@@ -10,6 +10,7 @@ pub mod memory;
 pub mod open;
 pub mod pages;
 pub mod portable;
+pub mod rearrange;
 pub mod record;
 pub mod sketches;
 pub mod sled;

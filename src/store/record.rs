@@ -268,6 +268,7 @@ fn kind_byte(kind: KeyKind) -> u8 {
         KeyKind::Guid => 1,
         KeyKind::Url => 2,
         KeyKind::Content => 3,
+        KeyKind::Title => 4,
     }
 }
 
@@ -276,6 +277,7 @@ fn key(record: KeyRecord) -> Option<Key> {
         1 => KeyKind::Guid,
         2 => KeyKind::Url,
         3 => KeyKind::Content,
+        4 => KeyKind::Title,
         _ => return None,
     };
     Some(Key { kind, hash: record.hash })
@@ -288,6 +290,7 @@ fn ground_byte(ground: Ground) -> u8 {
         Ground::SameUrl => 2,
         Ground::SameContent => 3,
         Ground::NearDuplicate => 4,
+        Ground::Rule => 5,
     }
 }
 
@@ -297,6 +300,7 @@ fn ground(byte: u8) -> Ground {
         2 => Ground::SameUrl,
         3 => Ground::SameContent,
         4 => Ground::NearDuplicate,
+        5 => Ground::Rule,
         _ => Ground::First,
     }
 }
@@ -696,6 +700,36 @@ pub fn write_tombstone(tombstone: &Tombstone) -> Vec<u8> {
 pub fn read_tombstone(bytes: &[u8]) -> Result<Tombstone, StoreError> {
     let record: TombstoneRecord = read("a tombstone", bytes)?;
     Ok(Tombstone { since: instant(record.since), id: PublicId(record.id) })
+}
+
+/// One rule over merging, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RuleRecord {
+    /// Of `[[never_merge]]`.
+    #[n(0)]
+    pub is_apart: bool,
+    #[n(1)]
+    pub urls: Vec<String>,
+    #[n(2)]
+    pub query: Option<String>,
+}
+
+/// Which rules stored entries follow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct RulesRecord {
+    #[n(0)]
+    pub applied: Vec<RuleRecord>,
+    /// Rules that some entries may follow already, or still: a rearrangement under way ends with none.
+    #[n(1)]
+    pub begun: Vec<RuleRecord>,
+}
+
+pub fn write_rules(record: &RulesRecord) -> Vec<u8> {
+    write(record)
+}
+
+pub fn read_rules(bytes: &[u8]) -> Result<RulesRecord, StoreError> {
+    read("the rules over merging", bytes)
 }
 
 /// Counters of the whole store.

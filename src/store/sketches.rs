@@ -3,8 +3,11 @@
 //! Some sketches make a record, since a record for each would double the writes of an entry. A later record replaces what an earlier
 //! one says of the same sighting. They can be lost without harm: near-duplicates of what they stood for are not found any more.
 
+use std::collections::HashMap;
+
 use crate::merge::alike::index::Member;
 use crate::model::Timestamp;
+use crate::model::entry::Seq;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
 use crate::store::entries::Store;
 use crate::store::{keys, record};
@@ -39,6 +42,31 @@ impl Store {
             from = [last.as_slice(), &[0]].concat();
             for (_, bytes) in &found {
                 sketches.extend(record::read_sketches(bytes)?);
+            }
+        }
+    }
+
+    /// Notes that sightings belong to other entries now. Reads all sketches; the rules that move sightings change rarely.
+    pub fn redirect_sketches(&self, moved: &HashMap<Seq, Seq>) -> Result<(), StoreError> {
+        let (mut from, to) = (vec![keys::SKETCH], [keys::SKETCH + 1]);
+        loop {
+            let found = self.engine().scan(&from, &to, STRIDE)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            let mut batch = Batch::default();
+            for (key, bytes) in &found {
+                let mut sketches = record::read_sketches(bytes)?;
+                let before = sketches.clone();
+                for SketchWrite { member, .. } in &mut sketches {
+                    member.entry = moved.get(&member.sighting).copied().unwrap_or(member.entry);
+                }
+                if sketches != before {
+                    batch.put(key.clone(), record::write_sketches(&sketches));
+                }
+            }
+            if !batch.is_empty() {
+                self.begin_commit();
+                self.apply(&batch)?;
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::Scope;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
 use crate::store::entries::{Store, WRITES_OF_ONE_ENTRY};
+use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters};
 
@@ -38,7 +39,7 @@ pub struct Tombstone {
     pub id: PublicId,
 }
 
-/// One sighting that goes, and its entry if that was its last one.
+/// What a source brought of an entry that goes, and the entry if that was all of it.
 #[derive(Debug, Clone)]
 pub struct Removal {
     pub scope: Scope,
@@ -53,9 +54,9 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// The sighting that goes; `None` when the entry has none of this source.
-    pub fn sighting(&self) -> Option<&Sighting> {
-        self.before.sightings.iter().find(|sighting| sighting.source == self.scope)
+    /// The sightings that go; several only where a rule made one entry of what one source has.
+    pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
+        self.before.sightings.iter().filter(|sighting| sighting.source == self.scope)
     }
 }
 
@@ -116,7 +117,7 @@ impl Store {
         let mut batch = Batch::default();
         for (index, removal) in removals.iter().enumerate() {
             put_removal(&mut batch, removal);
-            let sightings = u64::from(removal.sighting().is_some());
+            let sightings = removal.sightings().count() as u64;
             counters.sightings = counters.sightings.saturating_sub(sightings);
             counters.entries = counters.entries.saturating_sub(u64::from(removal.after.is_none()));
             if let Some(state) = &mut state {
@@ -210,10 +211,8 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
     } else {
         batch.delete(keys::entry(seq));
         batch.delete(keys::id(before.id));
-        if let Some(since) = before.held {
-            batch.delete(keys::held(scope, since, seq));
-        }
     }
+    held::follow(batch, [before], after);
     for (feed, epoch, place) in parts {
         batch.delete(keys::membership(feed, *epoch, *place));
     }
@@ -221,14 +220,21 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
     if let Some(left_at) = left_at {
         batch.delete(keys::leaving(scope, *left_at, seq));
     }
-    let Some(sighting) = removal.sighting() else { return };
+    for sighting in removal.sightings() {
+        put_sighting_removal(batch, removal, sighting);
+    }
+    if after.is_none() {
+        put_tombstone(batch, &nobody(), before.id.0, Tombstone { since: *at, id: before.id });
+    }
+}
+
+fn put_sighting_removal(batch: &mut Batch, removal: &Removal, sighting: &Sighting) {
+    let Removal { scope, before, after, at, .. } = removal;
+    let seq = before.seq;
     let tombstone = Tombstone { since: *at, id: before.id };
     if sighting.id != before.id {
         batch.delete(keys::id(sighting.id));
         put_tombstone(batch, &nobody(), sighting.id.0, tombstone);
-    }
-    if after.is_none() {
-        put_tombstone(batch, &nobody(), before.id.0, tombstone);
     }
     batch.delete(keys::page(sighting.seq));
     let others = || after.iter().flat_map(|entry| &entry.sightings);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use feedmill::config::{self, Surroundings};
+use feedmill::config::{self, Config, Surroundings};
 use feedmill::merge::identify::{self, Identified};
 use feedmill::model::Timestamp;
 use feedmill::model::entry::Seq;
@@ -17,6 +17,7 @@ use feedmill::poll::absorb;
 use feedmill::poll::committer::Committer;
 use feedmill::poll::prepare::{self, Fresh};
 use feedmill::poll::quarantine::Release;
+use feedmill::poll::rearrange::{Desk, Rearranging};
 use feedmill::poll::retention::Pruning;
 use feedmill::poll::topics::Topics;
 use feedmill::poll::window::Window;
@@ -31,24 +32,24 @@ use feedmill::store::record::Counters;
 use feedmill::store::source::SourceState;
 use proptest::prelude::*;
 
-const SOURCES: usize = 4;
+pub const SOURCES: usize = 4;
 
-fn start() -> Timestamp {
+pub fn start() -> Timestamp {
     chrono::DateTime::parse_from_rfc3339("2026-11-01T10:00:00Z").unwrap().to_utc()
 }
 
 /// One item of a document.
 #[derive(Debug, Clone, PartialEq)]
-struct Item {
-    guid: Option<String>,
-    url: Option<String>,
-    title: String,
-    text: String,
+pub struct Item {
+    pub guid: Option<String>,
+    pub url: Option<String>,
+    pub title: String,
+    pub text: String,
     /// Hours before the start.
-    age: i64,
+    pub age: i64,
 }
 
-type Document = Vec<Item>;
+pub type Document = Vec<Item>;
 
 fn rss(document: &Document, source: usize) -> String {
     let item = |item: &Item| {
@@ -75,12 +76,31 @@ fn key(source: usize) -> SourceKey {
 /// What a poll left: the source's facts, and the hashes of its document.
 type LastPoll = (SourceState, Arc<Vec<[u8; 16]>>);
 
+fn sources(more: &str) -> String {
+    let source = |number: usize| {
+        let (topic, priority) = (number % 2, number % 2);
+        format!(
+            "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n{more}"
+        )
+    };
+    (0..SOURCES).map(source).collect::<Vec<_>>().concat()
+}
+
+fn config(text: &str) -> Config {
+    let around = Surroundings {
+        variables: &BTreeMap::new(),
+        folder: Path::new("."),
+        read_file: &|_| Err(std::io::Error::other("none")),
+    };
+    config::read(text, &around).unwrap()
+}
+
 /// A store that documents are polled into.
 pub(crate) struct World {
     pub(crate) store: Store,
-    topics: Topics,
-    catalogue: Catalogue,
-    counters: Counters,
+    pub(crate) topics: Topics,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) counters: Counters,
     window: Window,
     last: HashMap<SourceKey, LastPoll>,
 }
@@ -90,29 +110,46 @@ impl World {
         Self::with("")
     }
 
+    /// A world with rules over merging.
+    pub fn ruled(rules: &str) -> Self {
+        let mut world = Self::with("");
+        world.follow(rules);
+        world
+    }
+
+    /// Edits the rules, and works off what follows from that.
+    pub fn follow(&mut self, rules: &str) {
+        self.follow_for(rules, usize::MAX);
+    }
+
+    /// As [`World::follow`], but it ends after so many steps.
+    pub fn follow_for(&mut self, rules: &str, steps: usize) {
+        let config = config(&[&sources(""), rules].concat());
+        let (base, scopes) = (self.catalogue.base.clone(), self.catalogue.scopes.clone());
+        self.catalogue = Catalogue::new(Arc::new(config), base, scopes, &BTreeMap::new());
+        self.topics = Topics::read(&self.catalogue, &self.store).unwrap();
+        let Some(mut rearranging) = Rearranging::begin(&self.store, &self.catalogue).unwrap() else { return };
+        let now = start() + TimeDelta::days(30);
+        let desk = Desk { store: &self.store, topics: &self.topics, catalogue: &self.catalogue, now };
+        for _ in 0..steps {
+            if rearranging.step(desk, &mut self.counters).unwrap().is_none() {
+                break;
+            }
+        }
+    }
+
     /// A world whose sources all have further keys.
     fn with(more: &str) -> Self {
         Self::configured(more, "")
     }
 
     fn configured(more: &str, tables: &str) -> Self {
-        let source = |number: usize| {
-            let (topic, priority) = (number % 2, number % 2);
-            format!(
-                "[sources.s{number}]\nurl = \"http://s{number}.example/feed\"\ntopics = [\"t{topic}\"]\npriority = {priority}\n{more}"
-            )
-        };
-        Self::of(&((0..SOURCES).map(source).collect::<Vec<_>>().concat() + tables))
+        Self::of(&[&sources(more), tables].concat())
     }
 
     /// A world with a feeds.toml of its own.
     pub(crate) fn of(feeds: &str) -> Self {
-        let around = Surroundings {
-            variables: &BTreeMap::new(),
-            folder: Path::new("."),
-            read_file: &|_| Err(std::io::Error::other("none")),
-        };
-        let config = config::read(feeds, &around).unwrap();
+        let config = config(feeds);
         let store = Store::new(Box::new(MemoryEngine::default()));
         let named: Vec<_> = config.sources.iter().map(|source| (source.key.clone(), Vec::new())).collect();
         let scopes = store.scopes(&named).unwrap();
@@ -124,7 +161,7 @@ impl World {
     }
 
     /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
-    fn poll(&mut self, source: usize, number: usize, document: &Document) -> usize {
+    pub(crate) fn poll(&mut self, source: usize, number: usize, document: &Document) -> usize {
         self.try_poll(source, number, document).unwrap()
     }
 
@@ -167,7 +204,7 @@ impl World {
         release.released
     }
 
-    fn poll_all(&mut self, documents: &[Vec<Document>], order: &[usize]) {
+    pub fn poll_all(&mut self, documents: &[Vec<Document>], order: &[usize]) {
         let mut next = vec![0; documents.len()];
         let rest = (0..documents.len()).flat_map(|source| std::iter::repeat_n(source, documents[source].len()));
         for source in order.iter().map(|turn| turn % documents.len()).chain(rest) {
@@ -179,7 +216,7 @@ impl World {
     }
 
     /// Removes what is to be removed by the clock of then; gives how many sightings went.
-    fn prune(&mut self, now: Timestamp) -> u64 {
+    pub fn prune(&mut self, now: Timestamp) -> u64 {
         let mut pruning = Pruning::new(&self.store, &self.catalogue, now).unwrap();
         let mut sightings = 0;
         while let Some(pruned) = pruning.step(&self.store, &self.topics, &mut self.counters).unwrap() {
@@ -189,7 +226,7 @@ impl World {
     }
 
     /// Entries and sightings that are there, which the counters have to say as well; and that no record is left without its entry.
-    fn count(&self) -> (u64, u64) {
+    pub fn count(&self) -> (u64, u64) {
         let entries = self.store.entries_after(Seq(0), usize::MAX).unwrap();
         let sightings: usize = entries.iter().map(|entry| entry.sightings.len()).sum();
         assert_eq!((self.counters.entries, self.counters.sightings), (entries.len() as u64, sightings as u64));
@@ -243,7 +280,7 @@ impl World {
     }
 
     /// In how many entries of a feed a source shows an observation under its present name and with its present words.
-    fn times_shown(&self, feed: &FeedId, epoch: u32, scope: &Scope, seen: &Identified) -> usize {
+    pub fn times_shown(&self, feed: &FeedId, epoch: u32, scope: &Scope, seen: &Identified) -> usize {
         let places = self.store.newest(feed, epoch, None, usize::MAX).unwrap();
         let entries = places.iter().map(|place| self.store.entry(place.seq).unwrap().unwrap());
         let sightings = entries.flat_map(|entry| entry.sightings).filter(|sighting| sighting.source == *scope);
@@ -252,19 +289,19 @@ impl World {
 }
 
 /// The observations of a document as the way into the store recognises them.
-fn identified(document: &Document, source: usize, scope: &Scope) -> Vec<Identified> {
+pub fn identified(document: &Document, source: usize, scope: &Scope) -> Vec<Identified> {
     let parsed = parse::parse(rss(document, source).as_bytes(), None, None, start()).unwrap();
     identify::identify(scope, parsed.header.url.as_ref(), parsed.observations)
 }
 
 /// Polls all documents, each source's own in order; `order` picks whose turn it is.
-fn polled(documents: &[Vec<Document>], order: &[usize]) -> World {
+pub fn polled(documents: &[Vec<Document>], order: &[usize]) -> World {
     let mut world = World::new();
     world.poll_all(documents, order);
     world
 }
 
-fn words(story: usize) -> String {
+pub fn words(story: usize) -> String {
     let word = |number: usize| format!("w{story}x{number}");
     (0..40).map(word).collect::<Vec<_>>().join(" ")
 }
@@ -324,7 +361,7 @@ fn copy(story: usize, alike: Alike, source: usize, edition: usize) -> Item {
 
 prop_compose! {
     /// Documents whose stories are alike in one way each, so that no copy stands between two others.
-    fn without_bridges()(
+    pub fn without_bridges()(
         ways in prop::collection::vec(prop_oneof![Just(Alike::Address), Just(Alike::Text), Just(Alike::Guid), Just(Alike::Nearly)], 6),
         picks in prop::collection::vec(prop::collection::vec(prop::collection::vec((0_usize..6, 0_usize..2), 0..5), 1..4), SOURCES),
     ) -> Vec<Vec<Document>> {
@@ -349,16 +386,16 @@ prop_compose! {
     }
 }
 
-fn with_bridges() -> impl Strategy<Value = Vec<Vec<Document>>> {
+pub fn with_bridges() -> impl Strategy<Value = Vec<Vec<Document>>> {
     prop::collection::vec(prop::collection::vec(prop::collection::vec(odd_item(), 0..5), 1..4), SOURCES)
 }
 
-fn order() -> impl Strategy<Value = Vec<usize>> {
+pub fn order() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0_usize..SOURCES, 0..14)
 }
 
 /// What is called so, an hour older than the one before.
-fn items(names: &[&str]) -> Document {
+pub fn items(names: &[&str]) -> Document {
     let item = |(age, name): (usize, &&str)| Item {
         guid: Some((*name).to_owned()),
         url: None,
@@ -428,7 +465,7 @@ fn an_entry_stays_as_long_as_one_of_its_sources_keeps_it() {
     assert_eq!(world.places(), BTreeMap::new());
 }
 
-fn laws() -> ProptestConfig {
+pub fn laws() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 

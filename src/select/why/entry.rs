@@ -160,6 +160,7 @@ pub fn by_keys(known: &Known<'_>, entry: &Entry, sighting: &Sighting) -> Result<
         text: &|name| known.store.texts(name).ok().flatten().as_ref().map(identify::shown_text),
         grounds: &|scope| sources.get(scope).map(|source| source.grounds).unwrap_or_default(),
         is_taken: &|_| false,
+        rules: None,
     };
     Ok(nearest::by_keys(&sighting.source, &one, others.iter(), &facts))
 }

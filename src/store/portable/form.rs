@@ -12,6 +12,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::portable::value::{Bytes, Hash, Id, Millis, hex};
+use crate::store::record::RuleRecord;
 use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub(super) struct SightingForm {
     evidence: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     matched: Option<u64>,
-    /// `guid:…`, `url:…` or `content:…`, what its source calls it now first.
+    /// `guid:…`, `url:…`, `content:…` or `title:…`, what its source calls it now first.
     keys: Vec<String>,
     fingerprint: Hash,
     reading: Hash,
@@ -87,6 +88,16 @@ struct EnclosureForm {
 pub(super) struct PlacementForm {
     feed: String,
     sort_at: Millis,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleForm {
+    is_apart: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    urls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -204,6 +215,7 @@ pub(super) fn key_name(kind: KeyKind) -> &'static str {
         KeyKind::Guid => "guid",
         KeyKind::Url => "url",
         KeyKind::Content => "content",
+        KeyKind::Title => "title",
     }
 }
 
@@ -212,12 +224,13 @@ pub(super) fn key_kind(name: &str) -> Result<KeyKind, String> {
         "guid" => Ok(KeyKind::Guid),
         "url" => Ok(KeyKind::Url),
         "content" => Ok(KeyKind::Content),
+        "title" => Ok(KeyKind::Title),
         _ => Err(format!("`{name}` is no kind of key")),
     }
 }
 
-const GROUNDS: [Ground; 5] =
-    [Ground::First, Ground::SameGuid, Ground::SameUrl, Ground::SameContent, Ground::NearDuplicate];
+const GROUNDS: [Ground; 6] =
+    [Ground::First, Ground::Rule, Ground::SameGuid, Ground::SameUrl, Ground::SameContent, Ground::NearDuplicate];
 
 /// A field that is added to a sighting does not compile until it has a name here.
 pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
@@ -329,6 +342,16 @@ pub(super) fn placement_form(placement: &Placement) -> PlacementForm {
 
 pub(super) fn placement(form: &PlacementForm) -> Result<Placement, String> {
     Ok(Placement { feed: feed_id(&form.feed)?, sort_at: form.sort_at.instant()? })
+}
+
+pub(super) fn rule_form(rule: RuleRecord) -> RuleForm {
+    let RuleRecord { is_apart, urls, query } = rule;
+    RuleForm { is_apart, urls, query }
+}
+
+pub(super) fn rule(form: &RuleForm) -> RuleRecord {
+    let RuleForm { is_apart, urls, query } = form.clone();
+    RuleRecord { is_apart, urls, query }
 }
 
 pub(super) fn instant(millis: Option<Millis>) -> Result<Option<Timestamp>, String> {

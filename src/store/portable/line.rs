@@ -12,9 +12,9 @@ use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::StoreError;
 use crate::store::keys::{self, Place};
 use crate::store::pages::PageText;
-use crate::store::portable::form::{self, PlacementForm, SightingForm, SourceForm};
+use crate::store::portable::form::{self, PlacementForm, RuleForm, SightingForm, SourceForm};
 use crate::store::portable::value::{Hash, Id, Millis, hex, unhex};
-use crate::store::record::{self, Counters, TopicRecord};
+use crate::store::record::{self, Counters, RuleRecord, RulesRecord, TopicRecord};
 use crate::store::tombstone::Tombstone;
 
 /// Any line but the first and the last.
@@ -104,6 +104,11 @@ pub(super) enum Line {
         url: String,
         html: String,
     },
+    Rules {
+        applied: Vec<RuleForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        begun: Vec<RuleForm>,
+    },
     Other {
         key: String,
         value: String,
@@ -133,6 +138,7 @@ impl Line {
             Self::Fading { .. } => "fading",
             Self::Held { .. } => "held",
             Self::Page { .. } => "page",
+            Self::Rules { .. } => "rules",
             Self::Other { .. } => "other",
         }
     }
@@ -204,6 +210,11 @@ impl Line {
                 let page = PageText { url: form::address(url)?, at: at.instant()?, html: RawHtml(html.clone()) };
                 (keys::page(Seq(*sighting)), record::write_page(&page))
             }
+            Self::Rules { applied, begun } => {
+                let read = |rules: &[RuleForm]| rules.iter().map(form::rule).collect();
+                let rules = RulesRecord { applied: read(applied), begun: read(begun) };
+                (keys::RULES.to_vec(), record::write_rules(&rules))
+            }
             Self::Other { key, value } => (unhex(key)?, unhex(value)?),
             other => other.of_retention()?,
         })
@@ -242,6 +253,11 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
         keys::META if key == keys::COUNTERS => {
             let Counters { next, entries, sightings } = record::read_counters(value)?;
             Some(Line::Counters { next, entries, sightings })
+        }
+        keys::META if key == keys::RULES => {
+            let RulesRecord { applied, begun } = record::read_rules(value)?;
+            let shown = |rules: Vec<RuleRecord>| rules.into_iter().map(form::rule_form).collect();
+            Some(Line::Rules { applied: shown(applied), begun: shown(begun) })
         }
         keys::ENTRY => match keys::seq(rest) {
             Some(seq) => Some(entry_line(record::read_entry(seq, value)?)),
@@ -351,7 +367,8 @@ fn entry_line(entry: Entry) -> Line {
 fn key_line(rest: &[u8]) -> Option<Line> {
     let (kind, rest) = rest.split_first()?;
     let (hash, seq) = rest.split_first_chunk::<16>()?;
-    let of = [KeyKind::Guid, KeyKind::Url, KeyKind::Content].into_iter().find(|of| keys::kind_byte(*of) == *kind)?;
+    let of = [KeyKind::Guid, KeyKind::Url, KeyKind::Content, KeyKind::Title];
+    let of = of.into_iter().find(|of| keys::kind_byte(*of) == *kind)?;
     let seq = u64::from_be_bytes(seq.try_into().ok()?);
     Some(Line::Key { of: form::key_name(of).to_owned(), hash: Hash(*hash), entry: seq })
 }

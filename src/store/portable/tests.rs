@@ -14,7 +14,7 @@ use crate::store::entries::{Commit, EntryWrite};
 use crate::store::keys::Place;
 use crate::store::memory::MemoryEngine;
 use crate::store::pages::PageText;
-use crate::store::record::{Counters, TopicRecord};
+use crate::store::record::{Counters, RuleRecord, RulesRecord, TopicRecord};
 use crate::store::source::{DocumentFacts, PollOutcome, SourceState};
 use crate::store::tombstone::{Move, Tombstone};
 
@@ -138,6 +138,9 @@ fn filled() -> Store {
     assert_eq!(store.page_mark(Seq(7)).unwrap().unwrap().at, at(1_790_000_000_002));
     let topic = TopicRecord { epoch: 3, query: Some("a OR b".to_owned()), sources: vec!["bbc~2".to_owned()] };
     store.define_topic(&TopicKey::new("world").unwrap(), &topic).unwrap();
+    let rule = |is_apart| RuleRecord { is_apart, urls: vec!["https://a.example/1".to_owned()], query: None };
+    let queried = RuleRecord { is_apart: true, urls: Vec::new(), query: Some("source:bbc".to_owned()) };
+    store.put_rules(&RulesRecord { applied: vec![rule(true), queried], begun: vec![rule(false)] }).unwrap();
     let mut batch = Batch::default();
     batch.put(keys::FORMAT.to_vec(), vec![1]);
     // What a later version may have put there.
@@ -205,7 +208,7 @@ fn lines_are_for_people_too() {
     ] {
         assert!(entry.contains(part), "{part}: {entry}");
     }
-    for kind in ["left", "leaving", "tombstone", "fading"] {
+    for kind in ["left", "leaving", "tombstone", "fading", "rules"] {
         assert_eq!(text.matches(&format!("\"kind\":\"{kind}\"")).count(), 1, "{kind}");
     }
     assert!(text.contains("\"summary\":\"<p>Short</p>\""));
