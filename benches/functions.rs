@@ -111,7 +111,7 @@ impl World {
     }
 
     fn absorb(&mut self, prepared: Prepared) {
-        absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)
+        absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &self.window)
             .expect("memory does not fail");
     }
 }

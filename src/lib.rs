@@ -32,6 +32,8 @@ pub mod republish;
 
 pub mod serve;
 
+pub mod rehearsal;
+
 pub mod clock;
 
 pub mod telemetry;

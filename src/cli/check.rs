@@ -42,7 +42,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(checked: &Result<Config, Vec<Problem>>) -> serde_json::Value {
+pub(super) fn as_json(checked: &Result<Config, Vec<Problem>>) -> serde_json::Value {
     let told = |problem: &Problem| json!({"line": problem.line, "column": problem.column, "what": problem.what, "help": problem.help});
     match checked {
         Ok(config) => json!({

@@ -10,10 +10,13 @@ mod export;
 mod import;
 mod list;
 mod parse;
+mod plan;
 mod poll;
 mod release;
+mod replay;
 mod sparing;
 mod talk;
+mod trial;
 mod why;
 
 use std::collections::BTreeMap;
@@ -64,6 +67,19 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Says which entries would appear, vanish, merge or part if a changed feeds.toml were loaded. Nothing is written.
+    ///
+    /// A daemon that runs on the store compares with what it has loaded. Values of secrets are not compared.
+    Plan {
+        /// The changed file, in the place of the one that --config names; without it the latter is the changed one.
+        file: Option<PathBuf>,
+        /// Every entry, not only the first 20 of each feed.
+        #[arg(long)]
+        all: bool,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Polls once: everything that is due, or the sources that are named.
     Poll {
         sources: Vec<String>,
@@ -98,6 +114,21 @@ enum Task {
     },
     /// Lets out the entries of a source that are held back, as what looks like a mass re-issue.
     Release { source: String },
+    /// Merges everything in the store once more, in memory, and shows which copies would be joined otherwise. Nothing is written.
+    ///
+    /// Documents are not stored, so only joins across sources are replayed: what one source itself took for one entry, or for two, stays
+    /// so. Titles and texts are as they are now. Without --set the file is replayed as it is.
+    Replay {
+        /// A setting to try: merging.KEY or sources.KEY.merge.KEY; may be given several times.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Every pair, not only the first 20 of each kind.
+        #[arg(long)]
+        all: bool,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
     Why(why::Wanted),
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
@@ -148,6 +179,10 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
         match task {
             Task::Serve => daemon::run(settings).await.map(|()| ExitCode::SUCCESS),
             Task::Check { json } => check::run(&settings, json),
+            Task::Plan { file, all, json } => {
+                plan::run(&settings, &plan::Wanted { file: file.as_deref(), json, all }).await
+            }
+            Task::Replay { set, all, json } => replay::run(&settings, &set, json, all).await,
             Task::Poll { sources, force, json } => poll::run(&settings, sources, force, json).await,
             Task::Parse { document, base, json, normalised } => {
                 let form = match () {

@@ -26,7 +26,7 @@ impl Addition {
     /// # Errors
     /// What is in the way, in a sentence.
     pub fn added_to(&self, text: &str) -> Result<String, String> {
-        let mut document: DocumentMut = text.parse().map_err(|error| format!("it is not TOML: {error}"))?;
+        let mut document = document(text)?;
         let sources = document.entry("sources").or_insert_with(|| {
             let mut sources = Table::new();
             sources.set_implicit(true);
@@ -73,6 +73,48 @@ impl Addition {
             _ => whole,
         }
     }
+}
+
+/// The text with one value set, whichever way the tables on its path are written; those that are missing are made. What is no TOML is
+/// taken for a text.
+///
+/// # Errors
+/// What is in the way, in a sentence.
+pub fn with_value(text: &str, path: &[&str], value: &str) -> Result<String, String> {
+    let mut document = document(text)?;
+    let (key, tables) = path.split_last().ok_or("it has no name")?;
+    let mut item = document.as_item_mut();
+    for name in tables {
+        let table = item.as_table_like_mut().ok_or_else(|| format!("`{name}` lies in no table"))?;
+        item = table.entry(name).or_insert_with(|| Item::Value(InlineTable::new().into()));
+    }
+    let table = item.as_table_like_mut().ok_or_else(|| format!("`{key}` lies in no table"))?;
+    table.insert(key, Item::Value(value.parse().unwrap_or_else(|_| value.into())));
+    Ok(document.to_string())
+}
+
+/// What the settings of merging are called in a text.
+///
+/// # Errors
+/// When it is no TOML.
+pub fn merging_table(text: &str) -> Result<&'static str, String> {
+    let document = document(text)?;
+    let is_table = document.get("merge").is_some_and(Item::is_table_like);
+    Ok(if is_table && document.get("merging").is_none() { "merge" } else { "merging" })
+}
+
+/// The keys of the sources in a text.
+///
+/// # Errors
+/// When it is no TOML.
+pub fn sources(text: &str) -> Result<Vec<String>, String> {
+    let document = document(text)?;
+    let sources = document.get("sources").and_then(Item::as_table_like);
+    Ok(sources.into_iter().flat_map(|table| table.iter()).map(|(key, _)| key.to_owned()).collect())
+}
+
+fn document(text: &str) -> Result<DocumentMut, String> {
+    text.parse().map_err(|error| format!("it is not TOML: {error}"))
 }
 
 /// Titles that say nothing of whose feed it is, as keys.

@@ -9,6 +9,7 @@ mod address;
 mod check;
 pub mod edit;
 mod merging;
+pub mod overrides;
 mod problem;
 mod read;
 mod table;

@@ -16,18 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::daemon::mill::Mill;
+use crate::daemon::trial;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
 use crate::published::status::{Health, SourceStatus};
-use crate::published::why::{self, Account, Asked};
+use crate::published::why::{self, Account};
+use crate::rehearsal::Work;
+use crate::rehearsal::report::{Asked, Told};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::portable::Export;
 use crate::store::record::Counters;
 
-/// Longest request. Names of sources are short, so that is thousands of them.
-const REQUEST_LIMIT: u64 = 1 << 20;
+/// Longest request: a whole `feeds.toml` to be tried out, of tens of thousands of sources.
+pub const REQUEST_LIMIT: u64 = 16 << 20;
 
 /// What a command asks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +52,10 @@ pub enum Question {
         asked: String,
         feed: Option<String>,
     },
+    /// Answered with what is told, as it is found.
+    Plan(Asked),
+    /// The same.
+    Replay(Asked),
 }
 
 /// What the daemon answers, a line each.
@@ -64,9 +71,10 @@ pub enum Answer {
     /// How many entries there are.
     Exporting(u64),
     Account(Box<Account>),
+    Told(Told),
     /// The question is a mistake.
     Refused(String),
-    /// The question is good, but cannot be answered.
+    /// The question is good, but cannot be answered; it is nobody's mistake.
     Failed(String),
     Done,
 }
@@ -192,11 +200,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
     if reading.read_line(&mut line).await.is_err() {
         return;
     }
-    let mut say = async |answer: &Answer| {
-        let mut line = serde_json::to_vec(answer).unwrap_or_default();
-        line.push(b'\n');
-        writing.write_all(&line).await
-    };
+    let mut say = async |answer: &Answer| write(&mut writing, answer).await;
     // A command that went away needs no answer.
     let _ = match serde_json::from_str(&line) {
         Ok(Question::List) => {
@@ -240,18 +244,50 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             Ok(()) => say(&Answer::Done).await,
             gone => gone,
         },
+        Ok(Question::Plan(asked)) => try_out(&mill, trial::plan(&mill, asked).await, &mut writing).await,
+        Ok(Question::Replay(asked)) => try_out(&mill, trial::replay(&mill, asked).await, &mut writing).await,
         Err(error) => say(&Answer::Refused(format!("this daemon does not understand the command: {error}"))).await,
     };
 }
 
 async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
-    let question = match Asked::read(asked) {
+    let question = match why::Asked::read(asked) {
         Ok(asked) => why::Question { asked, feed },
         Err(problem) => return Answer::Refused(problem),
     };
     match mill.reading.explain(question, |_| ()).await {
         Ok((account, ())) => Answer::Account(Box::new(account)),
         Err(error) => Answer::Failed(error.to_string()),
+    }
+}
+
+async fn write(writing: &mut WriteHalf<'_>, answer: &Answer) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(answer).unwrap_or_default();
+    line.push(b'\n');
+    writing.write_all(&line).await
+}
+
+/// Tells what is found as it is found. It ends early when the command has gone away.
+async fn try_out(
+    mill: &Mill,
+    begun: Result<Box<dyn Work>, Box<Answer>>,
+    writing: &mut WriteHalf<'_>,
+) -> std::io::Result<()> {
+    let mut work = match begun {
+        Ok(work) => work,
+        Err(answer) => return write(writing, &answer).await,
+    };
+    loop {
+        match trial::step(mill, work).await {
+            Ok((further, Some(told))) => {
+                work = further;
+                for one in told {
+                    write(writing, &Answer::Told(one)).await?;
+                }
+            }
+            Ok((_, None)) => return write(writing, &Answer::Done).await,
+            Err(error) => return write(writing, &Answer::Failed(error.to_string())).await,
+        }
     }
 }
 

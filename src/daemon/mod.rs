@@ -7,6 +7,7 @@ pub mod control;
 pub mod mill;
 pub mod settings;
 mod status;
+mod trial;
 mod watch;
 
 use std::sync::Arc;

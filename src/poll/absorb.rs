@@ -51,16 +51,16 @@ pub fn absorb(
     catalogue: &Catalogue,
     prepared: Prepared,
     counters: &mut Counters,
-    window: &mut Window,
+    window: &Window,
 ) -> Result<Absorbed, StoreError> {
-    let Prepared { key, arrival, mut seen, texts, hashes, moves, state, names_before, .. } = prepared;
+    let Prepared { key, arrival, mut seen, texts, hashes, moves, state, looked, names_before, .. } = prepared;
     let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
     let gone = retention::named(store, &moves.gone)?;
     let mut known = gather(store, &arrival, &seen, &catalogue.rules, &subjects)?;
     known.names_before = names_before;
     depart(&mut known, &arrival, &gone);
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
-    window.propose(store, catalogue, &arrival, &seen, &mut known)?;
+    window.propose(store, catalogue, &arrival, &seen, &looked, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
     let mut quarantine = Quarantine::of(&arrival, &seen, &known);
     let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
@@ -108,7 +108,8 @@ pub fn absorb(
     Ok(absorbed)
 }
 
-fn decided(
+/// Decides with the rules over merging, as far as there are any. `subjects` are what these know of `seen`.
+pub fn decided(
     store: &Store,
     catalogue: &Catalogue,
     arrival: &Arrival,
@@ -161,7 +162,7 @@ struct Writing<'a> {
     texts: HashMap<TextDigest, Vec<u8>>,
     /// Places that earlier changes gave.
     latest: HashMap<Seq, Vec<Placement>>,
-    window: &'a mut Window,
+    window: &'a Window,
     /// What the user's rules know of the observations.
     subjects: &'a HashMap<Key, Subject>,
     /// Entries and sightings that an edit may have brought under a rule.
@@ -183,7 +184,7 @@ impl Writing<'_> {
         let is_renamed = change.new_keys.iter().any(|key| key.kind == KeyKind::Guid);
         let is_edited = change.kind == ChangeKind::Updated && change.new_text.is_some() && !is_renamed;
         let let_out = self.quarantine.lets_out(&change);
-        self.commit.sketches.extend(self.window.take(&change, one));
+        self.commit.sketches.extend(self.window.take(self.catalogue, &change, one));
         if change.kind == ChangeKind::Updated
             && self.subjects.get(&one.own).is_some_and(|subject| self.catalogue.rules.speaks_of(subject))
         {
@@ -245,6 +246,9 @@ fn gather(
 
 /// Takes in the entries that share a key; whether there are any.
 fn look_up(store: &Store, known: &mut Known, key: Key) -> Result<bool, StoreError> {
+    if known.by_key.contains_key(&key) {
+        return Ok(true);
+    }
     let sharing = store.sharing(key)?;
     for seq in &sharing {
         if !known.entries.contains_key(seq)
@@ -281,12 +285,13 @@ fn depart(known: &mut Known, arrival: &Arrival, gone: &HashMap<[u8; 16], Vec<Arc
     known.departed.dedup();
 }
 
-pub(super) fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
+/// The grounds that a source admits.
+pub fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
 /// What is shown of a stored sighting. A text that cannot be read agrees with nothing.
-pub(super) fn told(store: &Store, name: TextName) -> Option<String> {
+pub fn told(store: &Store, name: TextName) -> Option<String> {
     store.texts(name).ok().flatten().map(|texts| identify::told(&texts))
 }
 

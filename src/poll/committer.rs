@@ -66,6 +66,8 @@ pub struct Committer {
     trouble: watch::Receiver<Option<String>>,
     uncounted: Arc<Uncounted>,
     holding: Arc<Holding>,
+    window: Window,
+    store: Arc<Store>,
 }
 
 impl Committer {
@@ -79,6 +81,7 @@ impl Committer {
         let rearranging = Rearranging::begin(&store, &catalogue)?;
         let uncounted = Arc::default();
         let holding = Arc::new(Holding::read(&store)?);
+        let (looking, reading) = (window.clone(), Arc::clone(&store));
         let mut work = Work {
             store,
             catalogue,
@@ -99,7 +102,16 @@ impl Committer {
             .name("committer".to_owned())
             .spawn(move || work.run(waiting))
             .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
-        Ok(Self { orders, trouble: seen, uncounted, holding })
+        Ok(Self { orders, trouble: seen, uncounted, holding, window: looking, store: reading })
+    }
+
+    /// Looks for what a document's observations are nearly the same as. Blocks for reading texts; not needed, but what is done here the
+    /// committer need not do.
+    pub fn look(&self, catalogue: &Catalogue, prepared: &mut Prepared) {
+        match self.window.look(&self.store, catalogue, &prepared.arrival, &prepared.seen) {
+            Ok(looked) => prepared.looked = looked,
+            Err(error) => tracing::debug!(%error, "near-duplicates cannot be looked for yet"),
+        }
     }
 
     /// Stores a document; durable when it returns `Ok`.
@@ -312,7 +324,7 @@ impl Work {
         self.catalogue = catalogue;
         self.topics = Topics::read(&self.catalogue, &self.store)?;
         if has_other_window {
-            self.window = Window::read(&self.store, &self.catalogue, clock::now())?;
+            self.window.read_again(&self.store, &self.catalogue, clock::now())?;
         }
         self.rearranging = Rearranging::begin(&self.store, &self.catalogue)?;
         Ok(())
@@ -488,7 +500,7 @@ impl Work {
         catch_unwind(AssertUnwindSafe(|| store.recover())).unwrap_or_else(bug)?;
         self.counters = store.counters()?;
         self.topics = Topics::read(&self.catalogue, store)?;
-        self.window = Window::read(store, &self.catalogue, clock::now())?;
+        self.window.read_again(store, &self.catalogue, clock::now())?;
         self.rearranging = Rearranging::begin(store, &self.catalogue)?;
         let sources = self.unwritten.iter().map(|(scope, state)| (scope.clone(), Arc::clone(state))).collect();
         store.commit(&Commit { sources, ..Commit::default() })?;
@@ -504,7 +516,7 @@ impl Work {
         let uncounted = self.uncounted.take(&scope);
         prepared.state.entries = prepared.state.entries.saturating_sub(uncounted);
         let (store, topics, catalogue) = (&self.store, &self.topics, &self.catalogue);
-        let (counters, window) = (&mut self.counters, &mut self.window);
+        let (counters, window) = (&mut self.counters, &self.window);
         let deciding = AssertUnwindSafe(|| absorb::absorb(store, topics, catalogue, prepared, counters, window));
         let bug = || Err(StoreError::Stopped("deciding on the document ended in a bug".to_owned()));
         let absorbed = catch_unwind(deciding).unwrap_or_else(|_| bug());

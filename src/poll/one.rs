@@ -212,11 +212,14 @@ impl Polling {
     async fn absorb(&self, asking: Asking, document: Document, now: Timestamp) -> Result<Outcome, Box<Asking>> {
         let key = asking.checkout.source.key.clone();
         let before = Arc::clone(&asking.checkout.state);
-        let own = self.catalogue.borrow().base.clone();
         let job = {
-            let key = key.clone();
+            let (key, committer, catalogue) = (key.clone(), self.committer.clone(), self.catalogue.borrow().clone());
             move |(): &()| {
-                Ok(read(&key, &asking, &document, now).map_err(|error| unread(asking, &document, &error, &own)))
+                let read = read(&key, &asking, &document, now).map(|mut prepared| {
+                    committer.look(&catalogue, &mut prepared);
+                    prepared
+                });
+                Ok(read.map_err(|error| unread(asking, &document, &error, &catalogue.base)))
             }
         };
         let prepared = match self.workers.run(job).await {

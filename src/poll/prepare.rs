@@ -15,6 +15,7 @@ use crate::model::entry::TextDigest;
 use crate::model::source::{Scope, SourceKey};
 use crate::parse;
 use crate::poll::retention::Moves;
+use crate::poll::window::Looked;
 use crate::schedule::Rhythm;
 use crate::store::record;
 use crate::store::source::{DocumentFacts, SourceState};
@@ -26,6 +27,7 @@ const TIMES: usize = 20;
 const LAST_DOCUMENT: usize = 10_000;
 
 /// One document, ready to be decided on.
+#[derive(Clone)]
 pub struct Prepared {
     pub key: SourceKey,
     pub arrival: Arrival,
@@ -43,6 +45,8 @@ pub struct Prepared {
     pub state: SourceState,
     /// The document is not cut off.
     pub is_complete: bool,
+    /// What its observations are nearly the same as, as far as that was known when it was read.
+    pub looked: Looked,
 }
 
 /// A document as bytes, and what the poll before it left.
@@ -98,8 +102,18 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
     // A version and a name for each entry.
     let names_before = last_document.len() / 2;
-    let (key, hashes) = (key.clone(), Arc::new(hashes));
-    Ok(Prepared { key, arrival, seen, texts, hashes, moves, names_before, state, is_complete })
+    Ok(Prepared {
+        key: key.clone(),
+        arrival,
+        seen,
+        texts,
+        hashes: Arc::new(hashes),
+        moves,
+        names_before,
+        state,
+        is_complete,
+        looked: Looked::default(),
+    })
 }
 
 /// A document that is cut off shows no less than the one before it.

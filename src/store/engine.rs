@@ -2,6 +2,7 @@
 //! contract serve every engine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Most writes of one [`Batch`]. Replaced pages wait for sled's collector, and a batch counts as one step of it.
 pub const WRITES_LIMIT: usize = 1_200;
@@ -52,6 +53,16 @@ pub enum Write {
     /// See [`Batch::insert`].
     Insert(Vec<u8>, Vec<u8>),
     Delete(Vec<u8>),
+}
+
+impl Write {
+    /// The bytes of its key and value.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Put(key, value) | Self::Insert(key, value) => key.len() + value.len(),
+            Self::Delete(key) => key.len(),
+        }
+    }
 }
 
 /// Writes that become visible together or not at all. Of two writes to one key the later wins.
@@ -112,4 +123,35 @@ pub trait Engine: Send + Sync {
     fn recover(&self) -> Result<(), StoreError>;
 
     fn size_on_disk(&self) -> Result<u64, StoreError>;
+}
+
+/// An engine that several own.
+impl<E: Engine + ?Sized> Engine for Arc<E> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        (**self).scan(from, to, limit)
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        (**self).scan_back(from, to, limit)
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        (**self).apply(batch)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        (**self).sync()
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        (**self).recover()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        (**self).size_on_disk()
+    }
 }

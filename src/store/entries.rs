@@ -135,6 +135,10 @@ impl Store {
         self.snapshots.take()
     }
 
+    pub(in crate::store) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
     /// Every write goes through here, so that a snapshot misses none.
     pub(in crate::store) fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         self.snapshots.apply(self.engine.as_ref(), batch)
@@ -183,6 +187,12 @@ impl Store {
     /// Entries with a sequence number above `after`, oldest first.
     pub fn entries_after(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let found = self.engine.scan(&keys::entry(Seq(after.0 + 1)), &[keys::ENTRY + 1], limit)?;
+        found.iter().filter_map(|(key, bytes)| Some(record::read_entry(keys::seq(key)?, bytes))).collect()
+    }
+
+    /// Entries with a sequence number below `before`, newest first.
+    pub fn entries_before(&self, before: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let found = self.engine.scan_back(&[keys::ENTRY], &keys::entry(before), limit)?;
         found.iter().filter_map(|(key, bytes)| Some(record::read_entry(keys::seq(key)?, bytes))).collect()
     }
 
@@ -235,6 +245,16 @@ impl Store {
         let text =
             String::from_utf8(bytes).map_err(|_| StoreError::Damaged(format!("the scope of {key} is not text")))?;
         Ok(Some(Scope(text.into())))
+    }
+
+    /// Every key that a source has or had, with its scope; an old key that a source took along (`was`) is not among them.
+    pub fn names(&self) -> Result<Vec<(SourceKey, Scope)>, StoreError> {
+        let found = self.engine.scan(&[keys::NAME], &[keys::NAME + 1], usize::MAX)?;
+        let read = |(key, scope): (Vec<u8>, Vec<u8>)| {
+            let key = SourceKey::new(std::str::from_utf8(&key[1..]).ok()?).ok()?;
+            Some((key, Scope(String::from_utf8(scope).ok()?.into())))
+        };
+        Ok(found.into_iter().filter_map(read).collect())
     }
 
     /// Every scope that has a name.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::engine::{Batch, Engine, Pairs, StoreError, Write};
+use crate::store::moment::Moments;
 
 /// Most bytes that are kept aside for one snapshot.
 const ASIDE_LIMIT: usize = 128 << 20;
@@ -19,6 +20,8 @@ pub(super) const END: &[u8] = &[0x70];
 #[derive(Default)]
 pub(super) struct Snapshots {
     open: Arc<Mutex<Option<Aside>>>,
+    /// What reads the store in any order is told as well.
+    moments: Mutex<Moments>,
 }
 
 /// What a snapshot still needs of values that have changed since its moment.
@@ -47,7 +50,14 @@ impl Snapshots {
         if let Some(aside) = open.as_mut() {
             aside.keep(engine, batch)?;
         }
+        self.moments.lock().unwrap_or_else(PoisonError::into_inner).keep(engine, batch)?;
         engine.apply(batch)
+    }
+
+    /// Between two batches.
+    pub(super) fn moments<T>(&self, ask: impl FnOnce(&mut Moments) -> T) -> T {
+        let _between = lock(&self.open);
+        ask(&mut self.moments.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes a snapshot of this moment; `None` while another one is being read.

@@ -1,10 +1,14 @@
 //! One contract for every engine.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use crate::store::engine::{Batch, Engine, StoreError};
+use crate::store::engine::{Batch, Engine, Pairs, StoreError};
 use crate::store::entries::{Commit, Store};
 use crate::store::memory::MemoryEngine;
+use crate::store::moment::Moment;
+use crate::store::overlay::{LIMIT, Overlay};
 use crate::store::record::Counters;
 use crate::store::sled::SledEngine;
 
@@ -21,6 +25,7 @@ fn check(law: impl Fn(&dyn Engine)) {
     law(&MemoryEngine::default());
     let (_folder, engine) = sled();
     law(&engine);
+    law(&Overlay::new(Arc::new(MemoryEngine::default()), LIMIT));
 }
 
 fn put(engine: &dyn Engine, pairs: &[(&[u8], &[u8])]) {
@@ -103,7 +108,7 @@ fn the_memory_engine_forgets_what_was_not_synced() {
     assert_eq!(engine.scan(b"\x00", b"\xff", 10).unwrap().len(), 1);
 }
 
-/// Both engines, with a way to make each fail at its next write.
+/// Every engine, with a way to make each fail at its next write.
 fn check_failing(law: impl Fn(&dyn Engine, &dyn Fn(bool))) {
     let memory = MemoryEngine::default();
     law(&memory, &|is_failing| memory.fail(is_failing));
@@ -112,6 +117,14 @@ fn check_failing(law: impl Fn(&dyn Engine, &dyn Fn(bool))) {
     law(&engine, &|is_failing| {
         if is_failing {
             engine.stick(&failure);
+        }
+    });
+    let overlay = Overlay::new(Arc::new(MemoryEngine::default()), 1_000);
+    law(&overlay, &|is_failing| {
+        if is_failing {
+            let mut batch = Batch::default();
+            batch.put(vec![2], vec![0; 1_001]);
+            assert!(overlay.apply(&batch).is_err(), "it is full");
         }
     });
 }
@@ -254,4 +267,82 @@ proptest! {
         prop_assert_eq!(memory.scan(from, to, 100).unwrap(), sled.scan(from, to, 100).unwrap());
         prop_assert_eq!(memory.scan_back(&[2], &[4], 5).unwrap(), sled.scan_back(&[2], &[4], 5).unwrap());
     }
+
+    /// An overlay over what another engine holds looks like one engine, and the base never learns of it.
+    #[test]
+    fn an_overlay_looks_as_if_all_of_it_had_been_written(
+        below in small(), above in small(), limit in 1_usize..9, from in 0_u8..20, to in 0_u8..24
+    ) {
+        let (base, expected) = (MemoryEngine::default(), MemoryEngine::default());
+        write(&base, &below);
+        write(&expected, &below);
+        let before = all(&base);
+        let overlay = Overlay::new(Arc::new(base.clone()), LIMIT);
+        write(&overlay, &above);
+        write(&expected, &above);
+        let (from, to) = (&[2, from][..], &[2, to][..]);
+        prop_assert_eq!(all(&overlay), all(&expected));
+        prop_assert_eq!(overlay.scan(from, to, limit).unwrap(), expected.scan(from, to, limit).unwrap());
+        prop_assert_eq!(overlay.scan_back(from, to, limit).unwrap(), expected.scan_back(from, to, limit).unwrap());
+        for name in 0..24 {
+            prop_assert_eq!(overlay.get(&[2, name]).unwrap(), expected.get(&[2, name]).unwrap());
+        }
+        // What is known to be hidden comes back when it is written.
+        write(&overlay, &below);
+        write(&expected, &below);
+        prop_assert_eq!(overlay.scan(from, to, limit).unwrap(), expected.scan(from, to, limit).unwrap());
+        prop_assert_eq!(all(&overlay), all(&expected));
+        for key in overlay.changed(&[2], &[3], usize::MAX) {
+            prop_assert_ne!(overlay.get(&key).unwrap(), base.get(&key).unwrap());
+        }
+        prop_assert_eq!(all(&base), before);
+    }
+
+    /// Whatever is written meanwhile, a moment stays as it was.
+    #[test]
+    fn a_moment_stays_as_it_was(
+        before in small(), meanwhile in prop::collection::vec(small(), 0..6), limit in 1_usize..9, from in 0_u8..20, to in 0_u8..24
+    ) {
+        let store = Arc::new(Store::new(Box::new(MemoryEngine::default())));
+        store.apply(&batch(&before)).unwrap();
+        let expected = MemoryEngine::default();
+        write(&expected, &before);
+        let moment = Moment::of(&store).unwrap();
+        prop_assert!(Moment::of(&store).is_none(), "one at a time");
+        let (from, to) = (&[2, from][..], &[2, to][..]);
+        for writes in meanwhile {
+            store.apply(&batch(&writes)).unwrap();
+            prop_assert_eq!(moment.scan(from, to, limit).unwrap(), expected.scan(from, to, limit).unwrap());
+            prop_assert_eq!(moment.scan_back(from, to, limit).unwrap(), expected.scan_back(from, to, limit).unwrap());
+            prop_assert_eq!(all(&moment), all(&expected));
+            for name in 0..24 {
+                prop_assert_eq!(moment.get(&[2, name]).unwrap(), expected.get(&[2, name]).unwrap());
+            }
+        }
+        drop(moment);
+        prop_assert!(Moment::of(&store).is_some());
+    }
+}
+
+fn small() -> impl Strategy<Value = Vec<(u8, Option<u8>)>> {
+    prop::collection::vec((0_u8..24, prop::option::of(any::<u8>())), 0..16)
+}
+
+fn batch(writes: &[(u8, Option<u8>)]) -> Batch {
+    let mut batch = Batch::default();
+    for (name, value) in writes {
+        match value {
+            Some(value) => batch.put(vec![2, *name], vec![*value]),
+            None => batch.delete(vec![2, *name]),
+        }
+    }
+    batch
+}
+
+fn write(engine: &dyn Engine, writes: &[(u8, Option<u8>)]) {
+    engine.apply(&batch(writes)).unwrap();
+}
+
+fn all(engine: &dyn Engine) -> Pairs {
+    engine.scan(&[0], &[0x70], usize::MAX).unwrap()
 }

@@ -15,7 +15,7 @@ use feedmill::model::source::{Scope, SourceKey};
 use feedmill::parse;
 use feedmill::poll::absorb;
 use feedmill::poll::committer::Committer;
-use feedmill::poll::prepare::{self, Fresh};
+use feedmill::poll::prepare::{self, Fresh, Prepared};
 use feedmill::poll::quarantine::Release;
 use feedmill::poll::rearrange::{Desk, Rearranging};
 use feedmill::poll::retention::Pruning;
@@ -176,24 +176,27 @@ impl World {
     }
 
     fn try_poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> Result<usize, StoreError> {
-        let scope = Scope::from(key);
         let (state, last_document) = self.last.remove(key).unwrap_or_default();
-        let mut prepared = prepare::prepare(Fresh {
-            key,
-            scope: &scope,
-            body,
-            content_type: None,
-            base: None,
-            last_document: &last_document,
-            state,
-            now,
-        })
-        .unwrap();
+        self.try_absorb(prepared(key, body, state, &last_document, now), now)
+    }
+
+    /// Polls a document that was prepared; gives how many changes it made.
+    pub(crate) fn absorb(&mut self, prepared: Prepared, now: Timestamp) -> usize {
+        self.try_absorb(prepared, now).unwrap()
+    }
+
+    fn try_absorb(&mut self, mut prepared: Prepared, now: Timestamp) -> Result<usize, StoreError> {
+        prepared.arrival.now = now;
         prepared.state.facts.last_success = Some(now);
-        let hashes = Arc::clone(&prepared.hashes);
+        let (key, hashes) = (prepared.key.clone(), Arc::clone(&prepared.hashes));
+        // Whether a poller looked before or not must make no difference.
+        if prepared.seen.len() % 2 == 0 {
+            let Prepared { arrival, seen, .. } = &prepared;
+            prepared.looked = self.window.look(&self.store, &self.catalogue, arrival, seen).unwrap();
+        }
         let absorbed =
-            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &mut self.window)?;
-        self.last.insert(key.clone(), (absorbed.state, hashes));
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &self.window)?;
+        self.last.insert(key, (absorbed.state, hashes));
         Ok(absorbed.new + absorbed.joined + absorbed.updated + absorbed.held)
     }
 
@@ -286,6 +289,18 @@ impl World {
         let sightings = entries.flat_map(|entry| entry.sightings).filter(|sighting| sighting.source == *scope);
         sightings.filter(|sighting| sighting.keys[0] == seen.own && sighting.reading == seen.reading).count()
     }
+}
+
+/// A document, ready to be decided on.
+pub(crate) fn prepared(
+    key: &SourceKey,
+    body: &[u8],
+    state: SourceState,
+    last_document: &[[u8; 16]],
+    now: Timestamp,
+) -> Prepared {
+    let (scope, base, content_type) = (Scope::from(key), None, None);
+    prepare::prepare(Fresh { key, scope: &scope, body, content_type, base, last_document, state, now }).unwrap()
 }
 
 /// The observations of a document as the way into the store recognises them.

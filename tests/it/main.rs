@@ -16,6 +16,7 @@ mod power;
 mod program;
 mod reading;
 mod recovery;
+mod rehearsal;
 mod reissue;
 mod rules;
 mod stories;

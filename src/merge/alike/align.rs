@@ -1,11 +1,26 @@
 //! Two texts beside each other: the passages that they have in common, and what stands between these.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
 
+use crate::merge::alike::frame::AsIs;
 use crate::merge::alike::words::{Shingle, Word, WordHash, shingles};
 
 /// Places of a run in the other text that are tried.
 const PLACES: usize = 8;
+
+/// Where a run stands, up to so many places; mostly it is one, which needs no list.
+struct Places {
+    first: usize,
+    more: Vec<usize>,
+}
+
+impl Places {
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+}
 
 /// The same words in both texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +40,14 @@ pub(super) struct Gap<'a, 't> {
 /// The common passages, in the order of the first text. No word is in two of them.
 pub(super) fn passages(one: &[Word<'_>], other: &[Word<'_>], run: usize) -> Vec<Passage> {
     let [ours, theirs] = [one, other].map(|words| words.iter().map(|word| word.hash).collect::<Vec<WordHash>>());
-    let mut places: HashMap<Shingle, Vec<usize>> = HashMap::new();
+    let mut places: HashMap<Shingle, Places, BuildHasherDefault<AsIs>> = HashMap::default();
     for (at, shingle) in shingles(&theirs, run).enumerate() {
-        let places = places.entry(shingle).or_default();
-        if places.len() < PLACES {
-            places.push(at);
+        match places.entry(shingle) {
+            Entry::Vacant(free) => {
+                free.insert(Places { first: at, more: Vec::new() });
+            }
+            Entry::Occupied(mut known) if known.get().more.len() + 1 < PLACES => known.get_mut().more.push(at),
+            Entry::Occupied(_) => {}
         }
     }
     let mut taken = vec![false; theirs.len()];
@@ -42,7 +60,7 @@ pub(super) fn passages(one: &[Word<'_>], other: &[Word<'_>], run: usize) -> Vec<
             let same = ours[at..].iter().zip(&theirs[place..]).zip(&taken[place..]);
             same.take_while(|((one, other), taken)| one == other && !**taken).count()
         };
-        let candidates = places.get(shingle).into_iter().flatten().map(|place| (*place, length_at(*place)));
+        let candidates = places.get(shingle).into_iter().flat_map(Places::iter).map(|place| (place, length_at(place)));
         // The longest; of equal ones the next in order.
         let best = candidates.max_by_key(|(place, length)| (*length, *place >= end, std::cmp::Reverse(*place)));
         match best {

@@ -5,9 +5,10 @@
 //! A template has other words in the same places: names, numbers, days.
 
 use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 
 use crate::merge::alike::align::{self, Gap, Passage};
-use crate::merge::alike::frame::Own;
+use crate::merge::alike::frame::{AsIs, Own};
 use crate::merge::alike::style;
 use crate::merge::alike::words::{self, Shingle, Word};
 
@@ -199,7 +200,7 @@ fn longest(passages: &[Passage]) -> usize {
 }
 
 fn jaccard(one: &Reading<'_>, other: &Reading<'_>) -> f32 {
-    let shingles = |reading: &Reading<'_>| -> HashSet<Shingle> {
+    let shingles = |reading: &Reading<'_>| -> HashSet<Shingle, BuildHasherDefault<AsIs>> {
         let hashes: Vec<_> = reading.words.iter().map(|word| word.hash).collect();
         words::shingles(&hashes, reading.run).collect()
     };

@@ -1,7 +1,7 @@
 //! The entries of a window of time, found by what they share: an inverted index over a sample of their word runs.
 //!
 //! A run is sampled by its own value, so that two texts sample the same of their common runs, however long either is: that is what
-//! finds a summary beside the full text, where hashing whole texts into buckets (MinHash, SimHash) finds nothing. It proposes;
+//! finds a summary beside the full text, where hashing whole texts into buckets (`MinHash`, `SimHash`) finds nothing. It proposes;
 //! whoever asks compares the texts themselves.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,17 +15,18 @@ use crate::model::Timestamp;
 use crate::model::entry::Seq;
 use crate::model::source::Scope;
 
-/// One of so many runs is sampled: a summary of thirty words keeps five.
-const SAMPLED: u32 = 6;
-/// Most runs that are kept of one text, the smallest ones of the sample: of a text of 480 words all of it.
-const PRINTS: usize = 80;
+/// One of so many runs is sampled: a summary of thirty words keeps three or four. More would find two in a hundred summaries more, for
+/// a third more of memory.
+const SAMPLED: u32 = 8;
+/// Most runs that are kept of one text, the smallest ones of the sample: of a text of 500 words all of it.
+const PRINTS: usize = 64;
 /// A run that stands in more texts says nothing and is passed over.
 const COMMON: usize = 40;
 /// Most entries that are proposed, and so compared.
 const PROPOSALS: usize = 4;
 /// Least share of the smaller sample that two texts must have in common to be worth comparing.
 const WORTH: f32 = 0.2;
-/// Most texts at once, about 60 MB. Of a burst that brings more the oldest leave early.
+/// Most texts at once, about 80 MB. Of a burst that brings more the oldest leave early.
 const MOST: usize = 100_000;
 /// Dead postings are swept out when they are more than this share of all.
 const DEAD: usize = 4;
@@ -76,6 +77,8 @@ pub struct Proposal {
 #[derive(Debug)]
 pub struct Index {
     window: TimeDelta,
+    /// How many have been taken in, ever.
+    taken: u64,
     postings: HashTable<(Shingle, u32)>,
     dead: usize,
     slots: Vec<Option<Slot>>,
@@ -89,12 +92,15 @@ pub struct Index {
 struct Slot {
     member: Member,
     prints: u32,
+    /// In the order of coming.
+    number: u64,
 }
 
 impl Index {
     pub fn new(window: TimeDelta) -> Self {
         Self {
             window,
+            taken: 0,
             postings: HashTable::new(),
             dead: 0,
             slots: Vec::new(),
@@ -102,6 +108,16 @@ impl Index {
             of_sighting: HashMap::new(),
             arrivals: VecDeque::new(),
         }
+    }
+
+    /// An empty one that goes on counting where another one is.
+    pub fn following(window: TimeDelta, other: &Self) -> Self {
+        Self { taken: other.taken, ..Self::new(window) }
+    }
+
+    /// How many have been taken in, ever.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub fn window(&self) -> TimeDelta {
@@ -135,7 +151,9 @@ impl Index {
         }
         self.of_sighting.insert(member.sighting, slot);
         self.arrivals.push_back((member.first_seen, member.sighting));
-        self.slots[slot as usize] = Some(Slot { member, prints: u32::try_from(prints.len()).unwrap_or(u32::MAX) });
+        self.taken += 1;
+        let prints = u32::try_from(prints.len()).unwrap_or(u32::MAX);
+        self.slots[slot as usize] = Some(Slot { member, prints, number: self.taken });
     }
 
     /// A sighting belongs to another entry now.
@@ -184,21 +202,28 @@ impl Index {
         self.free = (0..).zip(slots).filter(|(_, slot)| slot.is_none()).map(|(number, _)| number).collect();
     }
 
-    /// The sightings of other sources that share most with a text published at a time, the likeliest first.
-    pub fn propose(&self, sketch: &Sketch, source: &Scope, published: Timestamp) -> Vec<Proposal> {
-        let mut shared: HashMap<u32, usize> = HashMap::new();
+    /// The sightings of other sources that share most with a text published at a time, the likeliest first; only of those that were taken
+    /// in after the first so many.
+    pub fn propose(&self, sketch: &Sketch, source: &Scope, published: Timestamp, after: u64) -> Vec<Proposal> {
+        if after >= self.taken {
+            return Vec::new();
+        }
+        let mut having: Vec<u32> = Vec::new();
         for print in &sketch.prints {
-            let having = || self.postings.iter_hash(spread(*print)).filter(|(other, _)| other == print);
-            if having().take(COMMON + 1).count() > COMMON {
-                continue;
-            }
-            for (_, slot) in having() {
-                *shared.entry(*slot).or_default() += 1;
+            let before = having.len();
+            let found = self.postings.iter_hash(spread(*print)).filter(|(other, _)| other == print);
+            having.extend(found.map(|(_, slot)| *slot).take(COMMON + 1));
+            if having.len() - before > COMMON {
+                having.truncate(before);
             }
         }
-        let mut proposals: Vec<Proposal> = shared
-            .into_iter()
-            .filter_map(|(slot, shared)| self.proposal(slot, shared, sketch, source, published))
+        having.sort_unstable();
+        let sharing = having.chunk_by(|one, other| one == other).map(|same| (same[0], same.len()));
+        let mut proposals: Vec<Proposal> = sharing
+            .filter_map(|(slot, shared)| {
+                let slot = self.slots[slot as usize].as_ref().filter(|slot| slot.number > after)?;
+                self.proposal(slot, shared, sketch, source, published)
+            })
             .collect();
         proposals.sort_by_key(|proposal| (std::cmp::Reverse(proposal.shared), proposal.sighting));
         proposals.truncate(PROPOSALS);
@@ -207,22 +232,17 @@ impl Index {
 
     fn proposal(
         &self,
-        slot: u32,
+        Slot { member, prints, .. }: &Slot,
         shared: usize,
         sketch: &Sketch,
         source: &Scope,
         published: Timestamp,
     ) -> Option<Proposal> {
-        let Slot { member, prints } = self.slots[slot as usize].as_ref()?;
         let smaller = sketch.prints.len().min(*prints as usize);
         let apart = (member.published - published).abs();
         let is_worth_it = share(shared, smaller) >= WORTH && apart <= self.window && member.source != *source;
-        is_worth_it.then(|| Proposal {
-            entry: member.entry,
-            sighting: member.sighting,
-            own: member.own.clone(),
-            shared,
-        })
+        let Member { entry, sighting, own, .. } = member;
+        is_worth_it.then(|| Proposal { entry: *entry, sighting: *sighting, own: own.clone(), shared })
     }
 }
 
@@ -261,7 +281,7 @@ mod tests {
     }
 
     fn proposed(index: &Index, runs: std::ops::Range<u32>, source: &str, hours: i64) -> Vec<u64> {
-        index.propose(&sketch(runs), &Scope(source.into()), at(hours)).iter().map(|it| it.sighting.0).collect()
+        index.propose(&sketch(runs), &Scope(source.into()), at(hours), 0).iter().map(|it| it.sighting.0).collect()
     }
 
     fn filled(all: &[(u64, &str, i64, std::ops::Range<u32>)]) -> Index {
@@ -309,7 +329,7 @@ mod tests {
         assert_eq!((index.len(), proposed(&index, 0..40, "z", 0)), (1, vec![]));
         assert_eq!(proposed(&index, 100..140, "z", 0), [1]);
         index.moved(Seq(1), Seq(9));
-        assert_eq!(index.propose(&sketch(100..140), &Scope("z".into()), at(0))[0].entry, Seq(9));
+        assert_eq!(index.propose(&sketch(100..140), &Scope("z".into()), at(0), 0)[0].entry, Seq(9));
         index.forget(Seq(1));
         assert_eq!((index.is_empty(), proposed(&index, 100..140, "z", 0)), (true, vec![]));
     }

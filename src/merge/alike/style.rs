@@ -1,5 +1,8 @@
 //! House style: the same thing spelt otherwise. Eleven and 11, per cent and %, colour and color.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::merge::alike::words::{Word, word_hash};
 
 /// Small numbers in the languages of most wires, by the number. Spellings are folded.
@@ -40,22 +43,35 @@ const SIGNS: &[&str] = &["percent", "prozent", "procent", "procenta", "проц�
 const PER: &[&str] = &["per", "pour", "por", "pro"];
 const HUNDRED: &[&str] = &["cent", "ciento", "cento", "cien"];
 
+/// What a word means to all styles.
+enum Meaning {
+    Number(&'static str),
+    Sign,
+    Hundred(&'static str),
+}
+
+static MEANINGS: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
+    let numbers = NUMBERS.iter().flat_map(|(digits, spelt)| spelt.iter().map(|word| (*word, Meaning::Number(digits))));
+    let signs = SIGNS.iter().map(|word| (*word, Meaning::Sign));
+    let hundreds = HUNDRED.iter().map(|word| (*word, Meaning::Hundred("100")));
+    numbers.chain(signs).chain(hundreds).collect()
+});
+
 /// The words without what only a house style adds, and small numbers as digits.
 pub(super) fn plain(words: Vec<Word<'_>>) -> Vec<Word<'_>> {
     let mut plain: Vec<Word<'_>> = Vec::with_capacity(words.len());
     for mut word in words {
-        if SIGNS.contains(&word.folded.as_str()) {
-            continue;
-        }
-        if HUNDRED.contains(&word.folded.as_str())
-            && plain.last().is_some_and(|before| PER.contains(&before.folded.as_str()))
-        {
-            plain.pop();
-            continue;
-        }
-        if let Some((digits, _)) = NUMBERS.iter().find(|(_, spelt)| spelt.contains(&word.folded.as_str())) {
-            word.hash = word_hash(digits);
-            word.folded = (*digits).to_owned();
+        match MEANINGS.get(word.folded.as_str()) {
+            None => {}
+            Some(Meaning::Sign) => continue,
+            Some(Meaning::Hundred(_)) if plain.last().is_some_and(|before| PER.contains(&before.folded.as_str())) => {
+                plain.pop();
+                continue;
+            }
+            Some(Meaning::Number(digits) | Meaning::Hundred(digits)) => {
+                word.hash = word_hash(digits);
+                (*digits).clone_into(&mut word.folded);
+            }
         }
         plain.push(word);
     }

@@ -141,6 +141,11 @@ fn filled() -> Store {
     let rule = |is_apart| RuleRecord { is_apart, urls: vec!["https://a.example/1".to_owned()], query: None };
     let queried = RuleRecord { is_apart: true, urls: Vec::new(), query: Some("source:bbc".to_owned()) };
     store.put_rules(&RulesRecord { applied: vec![rule(true), queried], begun: vec![rule(false)] }).unwrap();
+    put_unknown(&store);
+    store
+}
+
+fn put_unknown(store: &Store) {
     let mut batch = Batch::default();
     batch.put(keys::FORMAT.to_vec(), vec![1]);
     // What a later version may have put there.
@@ -148,7 +153,6 @@ fn filled() -> Store {
     batch.put(b"\x01later".to_vec(), b"x".to_vec());
     batch.put([&[keys::KEY, 9], &[0; 24][..]].concat(), Vec::new());
     store.apply(&batch).unwrap();
-    store
 }
 
 fn contents(store: &Store) -> Pairs {

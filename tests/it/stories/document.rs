@@ -21,6 +21,10 @@ const PUBLISHED: &str = "2026-11-03T10:00:00Z";
 const FRAMED: usize = 5;
 /// Further entries of a captured document that its source brings along.
 const FURTHER: usize = 10;
+/// Longer ones stay away, and with so much of them it is enough, in bytes: more of it says no more of what their source puts around
+/// its entries, and takes time to read.
+const LONGEST: usize = 10_000;
+const ENOUGH: usize = 25_000;
 /// The further entries are so much older, so that what is learnt of a source is learnt and nothing else is mistaken for the copy.
 const OLDER: TimeDelta = TimeDelta::days(4);
 const FILLERS: &str = include_str!("fillers.txt");
@@ -82,6 +86,11 @@ impl Library {
         let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
         let fixtures = Some(named.unwrap_or_else(beside)).filter(|folder| folder.is_dir());
         Self { texts: stories.join("texts"), fixtures, parsed: Mutex::default() }
+    }
+
+    /// Whether there are captured documents at all.
+    pub(super) fn has_fixtures(&self) -> bool {
+        self.fixtures.is_some()
     }
 
     /// Both documents of a pair; nothing where a captured document is not at hand.
@@ -162,6 +171,10 @@ impl Item {
         let (summary, content) = if is_summary { (Some(html), None) } else { (None, Some(html)) };
         Ok(Self { title, summary, content })
     }
+
+    fn length(&self) -> usize {
+        [&self.summary, &self.content].into_iter().flatten().map(String::len).sum()
+    }
 }
 
 /// An entry of a captured document: as it stands there, if nobody edits it.
@@ -204,7 +217,14 @@ fn beside(all: &[Observation], doc: &Doc, other: &Doc, side: usize) -> Vec<Item>
     let further = all.iter().enumerate().filter(|(number, _)| !tested.contains(number)).map(|(_, seen)| seen);
     let mine = further.enumerate().filter(|(number, _)| !is_shared || number % 2 == side).map(|(_, seen)| seen);
     let bare = Doc { edits: Vec::new(), ..doc.clone() };
-    mine.filter_map(|seen| of_fixture(seen, &bare).ok()).take(FURTHER).collect()
+    let items = mine.filter_map(|seen| of_fixture(seen, &bare).ok());
+    let mut together = 0;
+    let is_wanted = |item: &Item| {
+        let is_wanted = together < ENOUGH;
+        together += item.length();
+        is_wanted
+    };
+    items.filter(|item| item.length() <= LONGEST).take(FURTHER).take_while(is_wanted).collect()
 }
 
 /// The paragraphs that a person reads in HTML.
@@ -279,8 +299,8 @@ pub(super) fn under_test(side: usize) -> String {
 }
 
 fn item(xml: &mut String, source: &SourceKey, guid: &str, published: Timestamp, item: &Item) {
-    let verbatim = |html: &str| html.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let (title, date) = (verbatim(&escaped(&item.title)), published.to_rfc2822());
+    // A title is HTML, and HTML stands in XML as text.
+    let (title, date) = (escaped(&escaped(&item.title)), published.to_rfc2822());
     write!(
         xml,
         "<item><guid isPermaLink=\"false\">{guid}</guid><link>http://{source}.example/news/{guid}</link>\
@@ -289,7 +309,7 @@ fn item(xml: &mut String, source: &SourceKey, guid: &str, published: Timestamp, 
     .expect("a string takes everything");
     for (name, html) in [("description", &item.summary), ("content:encoded", &item.content)] {
         if let Some(html) = html {
-            write!(xml, "<{name}>{}</{name}>", verbatim(html)).expect("a string takes everything");
+            write!(xml, "<{name}>{}</{name}>", escaped(html)).expect("a string takes everything");
         }
     }
     xml.push_str("</item>");

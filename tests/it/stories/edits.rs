@@ -66,7 +66,9 @@ impl Text {
             }
             Change::Quote(numbers) => {
                 are_there(numbers, self.paragraphs.len(), "paragraph")?;
-                numbers.iter().for_each(|number| self.paragraphs[*number].is_quoted = true);
+                for number in numbers {
+                    self.paragraphs[*number].is_quoted = true;
+                }
             }
             Change::Markup(markup) => self.markup = *markup,
             Change::Summary(is_summary) => self.is_summary = *is_summary,
@@ -86,13 +88,12 @@ impl Text {
     }
 
     fn replace(&mut self, old: &str, new: &str) -> Result<(), String> {
-        let mut concerned: Vec<&mut Paragraph> =
-            self.paragraphs.iter_mut().filter(|it| it.words.contains(old)).collect();
-        if concerned.is_empty() {
-            return Err(format!("`{old}` does not occur"));
+        let mut occurs = false;
+        for it in self.paragraphs.iter_mut().filter(|it| it.words.contains(old)) {
+            it.words = it.words.replace(old, new);
+            occurs = true;
         }
-        concerned.iter_mut().for_each(|it| it.words = it.words.replace(old, new));
-        Ok(())
+        if occurs { Ok(()) } else { Err(format!("`{old}` does not occur")) }
     }
 
     fn truncate(&mut self, edit: &Truncate) -> Result<(), String> {
@@ -165,23 +166,8 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     found
 }
 
-/// A character reference stays what it is: publishers write them, too.
 pub(super) fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '&' if !begins_reference(&text[at..]) => html.push_str("&amp;"),
-            _ => html.push(letter),
-        }
-    }
-    html
-}
-
-fn begins_reference(text: &str) -> bool {
-    let name = text[1..].split_once(';').map_or("", |(name, _)| name);
-    !name.is_empty() && name.len() < 10 && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '#')
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// What a publishing system adds to a paragraph that nobody reads: links, emphasis, a picture.

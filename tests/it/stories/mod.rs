@@ -19,10 +19,13 @@ use report::Request;
 use score::{Share, Tally};
 use set::{Edit, Half, Pair};
 
-/// What merging reaches on the tuning half, to be raised with it.
+/// Least precision on the tuning half.
 const PRECISION: f64 = 0.99;
-/// Least recall of the classes that hold pairs which are the same. Only what is the same in every word is joined so far.
-const RECALL: &[(&str, f64)] = &[];
+/// Least recall on the tuning half of the classes that hold pairs which are the same, to be raised with it.
+const RECALL: &[(&str, f64)] =
+    &[("abridged", 0.95), ("copy", 0.95), ("edited", 0.95), ("markup", 0.95), ("summary", 0.95), ("wire", 0.95)];
+/// What the set cannot be smaller than.
+const PAIRS: usize = 1_000;
 
 fn both_halves() -> Vec<(Half, Pair)> {
     let of = |half| set::read(&set::folder(), half).unwrap().into_iter().map(move |pair| (half, pair));
@@ -43,7 +46,7 @@ fn edits_do_what_an_editor_would_do() {
         (r#"{"lead": "A"}"#, "<p>A</p>\n<p>One. Two &amp; three!</p>\n<p>Four</p>\n<p>Five, six.</p>"),
         (
             r#"{"footer": "<A> &amp; &"}"#,
-            "<p>One. Two &amp; three!</p>\n<p>Four</p>\n<p>Five, six.</p>\n<p>&lt;A&gt; &amp; &amp;</p>",
+            "<p>One. Two &amp; three!</p>\n<p>Four</p>\n<p>Five, six.</p>\n<p>&lt;A&gt; &amp;amp; &amp;</p>",
         ),
         (r#"{"drop": [0, 2]}"#, "<p>Four</p>"),
         (r#"{"keep": [2, 1]}"#, "<p>Four</p>\n<p>Five, six.</p>"),
@@ -115,6 +118,40 @@ fn shares_have_the_interval_of_wilson() {
     assert_eq!((tally.pairs(), tally.f1()), (15, Some(6.0 / 9.0)));
 }
 
+/// How a pair of a text and itself after `edits` is joined, the left one polled first and the right one.
+fn joined(source: &str, edits: &str) -> [Option<&'static str>; 2] {
+    let text = "Twenty-five words are enough for a text to be known again by its words alone, so here are some more of \
+        them, until there are certainly enough to go by.";
+    let frame = r#""frame": {"footer": "A line that ends everything here."}"#;
+    let pair = format!(
+        r#"{{"id": "x-1", "class": "x", "family": "x", "language": "de", "same": true,
+        "left": {{"source": "a", "title": "One", "base": {{"paragraphs": ["{text}"]}}, {frame}}},
+        "right": {{"source": "{source}", "title": "One", "base": {{"paragraphs": ["{text}"]}}, {frame}, "edits": {edits}}}}}"#
+    );
+    let pair: Pair = serde_json::from_str(&pair).unwrap();
+    let (ready, absent) = score::ready(&Library::new(&set::folder()), vec![pair]).unwrap();
+    assert_eq!((ready.len(), absent), (1, 0));
+    assert_eq!(ready[0].documents.each_ref().map(|it| it.body.matches("<item>").count()), [6, 6]);
+    let outcomes = score::judge(&ready, "near_duplicate = false\n");
+    outcomes[0].clone().map(|outcome| {
+        assert_eq!(outcome.strays, Vec::<String>::new());
+        outcome.join.map(|join| join.ground.name())
+    })
+}
+
+#[test]
+fn a_pair_is_found_where_its_texts_are_one_and_not_where_they_differ() {
+    for (source, edits, expected) in [
+        ("b", "[]", Some("same-content")),
+        ("b", r#"[{"markup": "rich"}, {"summary": true}]"#, Some("same-content")),
+        ("b", r#"[{"replace": [["enough", "plenty"]]}]"#, None),
+        ("a", "[]", Some("first")),
+        ("a", r#"[{"replace": [["enough", "plenty"]]}]"#, None),
+    ] {
+        assert_eq!(joined(source, edits), [expected; 2], "{source}, {edits}");
+    }
+}
+
 #[test]
 fn what_is_held_back_is_not_shown_pair_by_pair() {
     for (words, expected) in [
@@ -150,10 +187,12 @@ fn every_pair_can_be_read_and_every_edit_applies() {
             Ok(Some([left, right])) if left.body == right.body => {
                 wrong.push(format!("{}: the two do not differ", pair.id));
             }
+            Ok(None) if library.has_fixtures() => wrong.push(format!("{}: no such captured document", pair.id)),
             Ok(_) => {}
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ids.len() >= PAIRS, "there are only {} pairs", ids.len());
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn told(share: Share) -> String {
 /// The pairs that were taken for what they are not, with the reasons of either order.
 fn wrong(pairs: &[Ready], outcomes: &[Outcomes]) -> String {
     let mut text = String::new();
-    for (Ready { pair, documents }, outcomes) in pairs.iter().zip(outcomes) {
+    for (Ready { pair, documents, .. }, outcomes) in pairs.iter().zip(outcomes) {
         let is_wrong = score::is_found(pair, outcomes) != pair.same;
         let strays = outcomes.iter().flat_map(|outcome| &outcome.strays);
         if is_wrong {
@@ -122,7 +122,9 @@ fn wrong(pairs: &[Ready], outcomes: &[Outcomes]) -> String {
 fn curve(pairs: &[Ready], settings: &str) -> String {
     let columns: Vec<f64> = (5..=10).map(|tenth| f64::from(tenth) / 10.0).collect();
     let mut text = String::from("Precision / recall / F1 by `threshold` (down) and `containment` (across)\n\n| |");
-    columns.iter().for_each(|containment| write!(text, " {containment:.1} |").unwrap());
+    for containment in &columns {
+        write!(text, " {containment:.1} |").unwrap();
+    }
     text.push_str("\n|---|");
     text.push_str(&"---|".repeat(columns.len()));
     for threshold in (3..=9).map(|tenth| f64::from(tenth) / 10.0) {

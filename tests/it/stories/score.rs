@@ -2,19 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::TimeDelta;
+use feedmill::model::Timestamp;
 use feedmill::model::entry::{Entry, Ground, Seq};
+use feedmill::poll::prepare::Prepared;
+use feedmill::store::source::SourceState;
 
 use super::document::{Document, Library, under_test};
 use super::set::Pair;
-use crate::laws::World;
+use crate::laws::{self, World};
 
 /// A pair with the two documents that are polled.
 pub(super) struct Ready {
     pub(super) pair: Pair,
     pub(super) documents: [Document; 2],
+    /// As they are read; once for all orders and settings, since reading takes longer than all else.
+    prepared: OnceLock<[Prepared; 2]>,
+}
+
+impl Ready {
+    /// When the pair is polled: both are out.
+    fn start(&self) -> Timestamp {
+        self.documents[0].published.max(self.documents[1].published) + TimeDelta::minutes(30)
+    }
+
+    fn prepared(&self) -> &[Prepared; 2] {
+        self.prepared.get_or_init(|| {
+            self.documents.each_ref().map(|document| {
+                let body = document.body.as_bytes();
+                laws::prepared(&document.source, body, SourceState::default(), &[], self.start())
+            })
+        })
+    }
 }
 
 /// The pairs whose texts are at hand, and how many are not.
@@ -22,7 +43,7 @@ pub(super) fn ready(library: &Library, pairs: Vec<Pair>) -> Result<(Vec<Ready>, 
     let (mut all, mut absent) = (Vec::new(), 0);
     for pair in pairs {
         match library.documents(&pair).map_err(|problem| format!("{}: {problem}", pair.id))? {
-            Some(documents) => all.push(Ready { pair, documents }),
+            Some(documents) => all.push(Ready { pair, documents, prepared: OnceLock::new() }),
             None => absent += 1,
         }
     }
@@ -66,7 +87,7 @@ pub(super) fn judge(pairs: &[Ready], settings: &str) -> Vec<Outcomes> {
                 while let Some(ready) = pairs.get(next.load(Ordering::Relaxed)) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(_) = pairs.get(number) else { break };
-                    let outcomes = [false, true].map(|is_turned| polled(&ready.documents, is_turned, settings));
+                    let outcomes = [false, true].map(|is_turned| polled(ready, is_turned, settings));
                     judged.lock().unwrap().insert(number, outcomes);
                 }
             });
@@ -76,16 +97,22 @@ pub(super) fn judge(pairs: &[Ready], settings: &str) -> Vec<Outcomes> {
 }
 
 /// Polls both documents into an empty store.
-fn polled(documents: &[Document; 2], is_turned: bool, settings: &str) -> Outcome {
-    let mut sources: Vec<_> = documents.iter().map(|document| &document.source).collect();
+fn polled(ready: &Ready, is_turned: bool, settings: &str) -> Outcome {
+    let mut sources: Vec<_> = ready.documents.iter().map(|document| &document.source).collect();
     sources.dedup();
+    let is_one_source = sources.len() == 1;
     let sources = sources.iter().map(|key| format!("[sources.{key}]\nurl = \"http://{key}.example/feed\"\n"));
     let mut world = World::of(&format!("[merging]\n{settings}\n{}", sources.collect::<String>()));
-    let latest = documents[0].published.max(documents[1].published);
+    let later = ready.start() + TimeDelta::minutes(5);
     let order: [usize; 2] = if is_turned { [1, 0] } else { [0, 1] };
-    for (minutes, number) in [30, 35].into_iter().zip(order) {
-        let document = &documents[number];
-        world.poll_body(&document.source, document.body.as_bytes(), latest + TimeDelta::minutes(minutes));
+    for (now, number) in [ready.start(), later].into_iter().zip(order) {
+        if is_one_source {
+            // How the second document is read depends on the first.
+            let document = &ready.documents[number];
+            world.poll_body(&document.source, document.body.as_bytes(), now);
+        } else {
+            world.absorb(ready.prepared()[number].clone(), now);
+        }
     }
     let entries = world.store.entries_after(Seq(0), usize::MAX).unwrap();
     outcome(&entries)
