@@ -8,6 +8,7 @@ use crate::clock;
 use crate::daemon::control::{Answer, Listed, Question};
 use crate::daemon::settings::Settings;
 use crate::poll::book::Book;
+use crate::poll::quarantine::Holding;
 use crate::published::status::Health;
 use crate::select::catalogue::Catalogue;
 use crate::store::open;
@@ -42,7 +43,8 @@ fn from_store(config: crate::config::Config) -> anyhow::Result<Vec<Listed>> {
     book.follow(&config.sources, &scopes, &store)?;
     let base = url::Url::parse("http://localhost/")?;
     let catalogue = Catalogue::new(std::sync::Arc::new(config), base, scopes, &book.learnt());
-    Ok(book.statuses(&catalogue, clock::now()).into_iter().map(Into::into).collect())
+    let statuses = Holding::read(&store)?.tell(book.statuses(&catalogue, clock::now()), &catalogue);
+    Ok(statuses.into_iter().map(Into::into).collect())
 }
 
 fn show(listed: &Listed) -> anyhow::Result<()> {
@@ -56,6 +58,10 @@ fn show(listed: &Listed) -> anyhow::Result<()> {
             String::new()
         };
         line(&format!("{:<24} {reason}{times}", ""))?;
+    }
+    if listed.held > 0 {
+        let held = listed.held;
+        line(&format!("{:<24} {held} entries are held back: `feedmill release {source}` lets them out", ""))?;
     }
     for note in &listed.notes {
         line(&format!("{:<24} note: {note}", ""))?;

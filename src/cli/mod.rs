@@ -12,6 +12,7 @@ mod list;
 mod parse;
 mod plan;
 mod poll;
+mod release;
 mod replay;
 mod sparing;
 mod talk;
@@ -111,6 +112,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Lets out the entries of a source that are held back, as what looks like a mass re-issue.
+    Release { source: String },
     /// Merges everything in the store once more, in memory, and shows which copies would be joined otherwise. Nothing is written.
     ///
     /// Documents are not stored, so only joins across sources are replayed: what one source itself took for one entry, or for two, stays
@@ -191,6 +194,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             }
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
+            Task::Release { source } => release::run(&settings, &source).await,
             Task::Why(wanted) => why::run(&settings, wanted).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),

@@ -41,6 +41,10 @@ pub enum Question {
         sources: Vec<String>,
         force: bool,
     },
+    /// Answered with `Released`.
+    Release {
+        source: String,
+    },
     /// Answered with `Exporting` and then with the export itself, to the end of the talk.
     Export,
     /// Why an entry is as it is; see [`crate::published::why`].
@@ -62,6 +66,8 @@ pub enum Answer {
     Total(usize),
     Polled(Polled),
     Source(Listed),
+    /// How many entries were held back and are not any more.
+    Released(u64),
     /// How many entries there are.
     Exporting(u64),
     Account(Box<Account>),
@@ -92,8 +98,12 @@ impl From<Report> for Polled {
         let is_success = report.outcome.is_success();
         let time = |at: &crate::model::Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         let (outcome, text, counts) = match &report.outcome {
-            Outcome::Absorbed { new, joined, updated } => {
-                ("fresh", format!("{new} new, {joined} joined, {updated} updated"), (*new, *joined, *updated))
+            Outcome::Absorbed { new, joined, updated, held } => {
+                let held = match held {
+                    0 => String::new(),
+                    held => format!(", {held} held back (`feedmill release {}` lets them out)", report.source),
+                };
+                ("fresh", format!("{new} new, {joined} joined, {updated} updated{held}"), (*new, *joined, *updated))
             }
             Outcome::NotModified => ("not_modified", "nothing new".to_owned(), (0, 0, 0)),
             Outcome::NotDue(at) => {
@@ -127,6 +137,9 @@ pub struct Listed {
     pub next_poll: Option<String>,
     pub failures: u32,
     pub entries: u64,
+    /// Of these so many are held back, as a mass re-issue.
+    #[serde(default)]
+    pub held: u64,
     pub notes: Vec<String>,
 }
 
@@ -144,6 +157,7 @@ impl From<SourceStatus> for Listed {
             next_poll: status.next_poll.map(time),
             failures: status.failures,
             entries: status.entries,
+            held: status.held,
             notes: status.notes,
         }
     }
@@ -191,7 +205,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
     let _ = match serde_json::from_str(&line) {
         Ok(Question::List) => {
             let catalogue = mill.catalogue();
-            for status in mill.polling.book.statuses(&catalogue, clock::now()) {
+            for status in mill.polling.statuses(&catalogue, clock::now()) {
                 if say(&Answer::Source(status.into())).await.is_err() {
                     return;
                 }
@@ -212,6 +226,13 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             mill.settle().await;
             if told.is_ok() { say(&Answer::Done).await } else { told }
         }
+        Ok(Question::Release { source }) => match release(&mill, &source).await {
+            Ok(released) => match say(&Answer::Released(released)).await {
+                Ok(()) => say(&Answer::Done).await,
+                gone => gone,
+            },
+            Err(refusal) => say(&Answer::Refused(refusal)).await,
+        },
         Ok(Question::Export) => match mill.handle.run(begin_export).await {
             Ok((export, counters)) => match say(&Answer::Exporting(counters.entries)).await {
                 Ok(()) => send(&mill, export, &mut writing).await,
@@ -296,6 +317,17 @@ async fn send(mill: &Mill, mut export: Export, writing: &mut WriteHalf<'_>) -> s
             }
         }
     }
+}
+
+/// Lets out what is held back of a source; published when it returns.
+pub async fn release(mill: &Mill, source: &str) -> Result<u64, String> {
+    let keys = keys(mill, &[source.to_owned()])?;
+    let catalogue = mill.catalogue();
+    let scope = keys.first().and_then(|key| catalogue.scopes.get(key)).cloned();
+    let scope = scope.ok_or_else(|| format!("the store has not met `{source}` yet"))?;
+    let released = mill.polling.committer.release(scope).await;
+    mill.settle().await;
+    released.map_err(|error| format!("what is held back of `{source}` cannot be released: {error}"))
 }
 
 /// The named sources, all of which must be declared.

@@ -85,7 +85,7 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         base: Some(catalogue.base.clone()),
         not_ready: mill.polling.committer.trouble(),
         config_problem: mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        sources: mill.polling.book.statuses(catalogue, clock::now()),
+        sources: mill.polling.statuses(catalogue, clock::now()),
         topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),
         latest: stored.latest,
         entries: stored.entries,

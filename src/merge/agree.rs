@@ -68,13 +68,18 @@ pub fn measured_texts(one: &str, other: &str) -> Option<Measure> {
     if one.len().min(other.len()) < TEXT_WORDS {
         return None;
     }
-    let one: HashSet<&[String]> = one.windows(3).collect();
-    let other: HashSet<&[String]> = other.windows(3).collect();
-    let score = share(one.intersection(&other).count(), one.len().min(other.len()));
+    let score = contained(&one, &other);
     Some(Measure { of: "text", score, needed: Some(TEXT_CONTAINMENT) })
 }
 
+/// The share of the shorter text's three-word runs that the longer one holds.
+pub fn contained(one: &[String], other: &[String]) -> f32 {
+    let one: HashSet<&[String]> = one.windows(3).collect();
+    let other: HashSet<&[String]> = other.windows(3).collect();
+    share(one.intersection(&other).count(), one.len().min(other.len()))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^24")]
-fn share(part: usize, whole: usize) -> f32 {
+pub fn share(part: usize, whole: usize) -> f32 {
     part as f32 / whole.max(1) as f32
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-/// Parameters that say how a reader came to a page, never which page it is.
+/// Parameters that say how, or in which session, a reader came to a page, never which page it is.
 const TRACKING: &[&str] = &[
     "_hsenc",
     "_hsmi",
@@ -25,6 +25,7 @@ const TRACKING: &[&str] = &[
     "guce_referrer_sig",
     "icid",
     "igshid",
+    "jsessionid",
     "mc_cid",
     "mc_eid",
     "mkt_tok",
@@ -35,8 +36,11 @@ const TRACKING: &[&str] = &[
     "ns_source",
     "oly_anon_id",
     "oly_enc_id",
+    "phpsessid",
     "ref_src",
     "ref_url",
+    "session_id",
+    "sessionid",
     "sr_share",
     "srnd",
     "taid",
@@ -71,6 +75,23 @@ pub fn site_host(url: &Url) -> Option<&str> {
     Some(bare.filter(|rest| rest.contains('.')).unwrap_or(host))
 }
 
+/// The path without the session that servers write into it (`/a;jsessionid=…`).
+fn path(url: &Url) -> &str {
+    let path = url.path();
+    let session = path.to_ascii_lowercase().find(";jsessionid=");
+    session.map_or(path, |at| &path[..at])
+}
+
+/// Where an address lies on its site, whatever the site is called; `None` for a front page.
+pub fn place(url: &Url) -> Option<String> {
+    if is_front_page(url) {
+        return None;
+    }
+    let whole = canonical(url);
+    let at = whole.find(['/', '?'])?;
+    Some(format!("{}#{}", &whole[at..], telling_fragment(url).unwrap_or_default()))
+}
+
 /// The canonical text of an address, without its scheme: http and https are the same page.
 pub fn canonical(url: &Url) -> String {
     let mut text = site_host(url).unwrap_or_default().to_owned();
@@ -78,7 +99,7 @@ pub fn canonical(url: &Url) -> String {
         text.push(':');
         text.push_str(&port.to_string());
     }
-    text.push_str(url.path().trim_end_matches('/'));
+    text.push_str(path(url).trim_end_matches('/'));
     let mut pairs: Vec<_> = url.query_pairs().filter(|(name, value)| !is_tracking(name, value)).collect();
     pairs.sort();
     for (index, (name, value)) in pairs.iter().enumerate() {

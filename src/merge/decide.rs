@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::merge::agree::{self, Agreement, Measure};
 use crate::merge::alike::compare;
 use crate::merge::canonical;
-use crate::merge::identify::Identified;
+use crate::merge::edits::{self, Wording};
+use crate::merge::identify::{self, Identified};
+use crate::merge::reissue::Departed;
 use crate::merge::rules::{Judge, Rule, Subject};
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Ground, Key, KeyKind, PublicId, Seq, Sighting, TextName};
@@ -43,6 +45,12 @@ pub struct Known {
     pub by_key: HashMap<Key, Vec<Seq>>,
     /// Proposals by own key; empty while nothing proposes any.
     pub alike: HashMap<Key, Vec<Likeness>>,
+    /// Of `entries` those whose names left the source's document in this poll.
+    pub departed: Vec<Seq>,
+    /// How many of the names that left were given up for one that the document shows: by a poll that was interrupted.
+    pub renamed: usize,
+    /// How many names the source's last document had.
+    pub names_before: usize,
 }
 
 /// Facts that are asked for only when they decide.
@@ -97,10 +105,11 @@ pub fn decide(
     seen.sort_by_key(|one| sort_at(one, arrival));
     let mut changes = Vec::new();
     let mut given = HashSet::new();
+    let departed = Departed::of(arrival, &seen, &known, facts);
     for one in seen {
         let is_taken = |id: &PublicId| given.contains(id) || (facts.is_taken)(*id);
-        let change = match choose(arrival, &one, &known, facts) {
-            Choice::Update(seq, index) => update(arrival, &one, &known.entries[&seq], index),
+        let change = match choose(arrival, &one, &known, &departed, facts) {
+            Choice::Update(seq, index) => update(arrival, &one, &known.entries[&seq], index, facts),
             Choice::Join(seq, join) => Some(joined(arrival, &one, &known.entries[&seq], join, is_taken, next)),
             Choice::New => Some(new(arrival, &one, is_taken, next)),
         };
@@ -152,24 +161,11 @@ pub(super) enum Apart {
     Unlike { with: Seq, measures: Vec<Measure> },
 }
 
-fn choose(arrival: &Arrival, one: &Identified, known: &Known, facts: &Facts<'_>) -> Choice {
+fn choose(arrival: &Arrival, one: &Identified, known: &Known, departed: &Departed, facts: &Facts<'_>) -> Choice {
     let judged = Judged::of(one, facts);
     let sharing = |key: Key| entries_with(known, &[key]);
-    for key in one.keys() {
-        let same = |sighting: &Sighting| {
-            sighting.source == arrival.scope
-                && is_same_item(arrival, one, sighting, key)
-                && (key == one.own || !judged.is_apart(sighting))
-        };
-        let found = sharing(key).flat_map(|entry| {
-            let indices = entry.sightings.iter().enumerate().filter(|(_, sighting)| same(sighting));
-            indices.map(move |(index, _)| (entry, index))
-        });
-        // Two entries may know the same name, if it wandered between two items; the one that has it now is meant.
-        let current = |(entry, index): &(&Entry, usize)| entry.sightings[*index].keys.first() != Some(&one.own);
-        if let Some((entry, index)) = found.min_by_key(current) {
-            return Choice::Update(entry.seq, index);
-        }
+    if let Some((seq, index)) = known_again(arrival, one, known, departed, facts, &judged) {
+        return Choice::Update(seq, index);
     }
     for entry in entries_with(known, &judged.keys()) {
         if let Some(join) = judged.join(entry) {
@@ -240,12 +236,49 @@ impl<'a> Judged<'a> {
     }
 }
 
+/// The source's own sighting that an observation is, and its entry.
+fn known_again(
+    arrival: &Arrival,
+    one: &Identified,
+    known: &Known,
+    departed: &Departed,
+    facts: &Facts<'_>,
+    judged: &Judged<'_>,
+) -> Option<(Seq, usize)> {
+    let is_mass = departed.is_mass();
+    let spellings = || arrival.previous_poll.map(|_| identify::spellings(&arrival.scope, one)).unwrap_or_default();
+    for key in one.keys().chain(std::iter::once_with(spellings).flatten()) {
+        let same = |sighting: &Sighting| {
+            sighting.source == arrival.scope
+                && is_same_item(arrival, one, sighting, key, is_mass)
+                && (key == one.own || !judged.is_apart(sighting))
+        };
+        let found = entries_with(known, &[key]).flat_map(|entry| {
+            let indices = entry.sightings.iter().enumerate().filter(|(_, sighting)| same(sighting));
+            indices.map(move |(index, _)| (entry, index))
+        });
+        // Two entries may know the same name, if it wandered between two items; the one that has it now is meant. Of several with
+        // one text it is the one of the same time.
+        let rank = |(entry, index): &(&Entry, usize)| {
+            let sighting = &entry.sightings[*index];
+            (sighting.keys.first() != Some(&one.own), sighting.published != one.observation.published)
+        };
+        if let Some((entry, index)) = found.min_by_key(rank) {
+            return Some((entry.seq, index));
+        }
+    }
+    let (seq, index) = departed.find(arrival, one, known, facts)?;
+    let is_apart = known.entries.get(&seq).is_some_and(|entry| judged.is_apart(&entry.sightings[index]));
+    (!is_apart).then_some((seq, index))
+}
+
 pub(super) fn holds(entry: &Entry, scope: &Scope) -> bool {
     entry.sightings.iter().any(|sighting| sighting.source == *scope)
 }
 
-/// Whether an observation is the same source's sighting again, under whatever name.
-fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: Key) -> bool {
+/// Whether an observation is the same source's sighting again, under whatever name. When the source changed its names as a whole
+/// (`is_mass`), another time contradicts nothing.
+fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: Key, is_mass: bool) -> bool {
     if !sighting.keys.contains(&key) {
         return false;
     }
@@ -275,7 +308,9 @@ fn is_same_item(arrival: &Arrival, one: &Identified, sighting: &Sighting, key: K
         KeyKind::Content => {
             let enclosure =
                 |list: &[crate::model::document::Enclosure]| list.first().map(|it| it.url.path().to_owned());
-            !other_time && !other_title && !differs(enclosure(&observation.enclosures), enclosure(&sighting.enclosures))
+            (is_mass || !other_time)
+                && !other_title
+                && !differs(enclosure(&observation.enclosures), enclosure(&sighting.enclosures))
         }
         KeyKind::Title => false,
     }
@@ -454,6 +489,8 @@ fn joined(
     let new_text = sighting.text;
     let mut entry = entry.clone();
     entry.sightings.push(sighting);
+    // What others carry as well is no re-issue.
+    entry.held = None;
     Change {
         kind: ChangeKind::Joined,
         sighting: entry.sightings.len() - 1,
@@ -466,7 +503,7 @@ fn joined(
 }
 
 /// The sighting as the document shows it now; `None` when nothing that we keep has changed.
-fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> Option<Change> {
+fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize, facts: &Facts<'_>) -> Option<Change> {
     let mut entry = entry.clone();
     let sighting = &mut entry.sightings[index];
     let new_keys: Vec<Key> = one.keys().filter(|key| !sighting.keys.contains(key)).collect();
@@ -474,7 +511,7 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     if sighting.fingerprint == one.fingerprint && new_keys.is_empty() && is_named_alike {
         return None;
     }
-    if sighting.reading != one.reading {
+    if sighting.reading != one.reading && is_news(one, sighting, facts) {
         sighting.changed = Some(arrival.now);
     }
     let observation = &one.observation;
@@ -501,6 +538,13 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize) -> O
     let entry = Arc::new(entry);
     let (new_text, dropped_text) = if old_text == text { (None, None) } else { (text, old_text) };
     Some(Change { kind: ChangeKind::Updated, entry, sighting: index, new_keys, dropped_keys, new_text, dropped_text })
+}
+
+/// Whether a person who has read the sighting learns something from what the document shows now.
+fn is_news(one: &Identified, sighting: &Sighting, facts: &Facts<'_>) -> bool {
+    let Some(old) = sighting.text.map_or_else(|| Some(String::new()), |name| (facts.text)(name)) else { return true };
+    let before = Wording { title: sighting.title.as_deref(), text: &old };
+    !edits::is_trivial(before, Wording { title: one.observation.title.as_deref(), text: &one.told() })
 }
 
 fn drop_oldest(keys: &mut Vec<Key>, one: &Identified) -> Vec<Key> {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use url::Url;
 
 use crate::merge::alike::index::Sketch;
-use crate::merge::canonical;
+use crate::merge::{canonical, pictures};
 use crate::model::document::{Observation, RawHtml};
 use crate::model::entry::{Key, KeyKind, PublicId, Sighting, TextDigest, TextName, Texts};
 use crate::model::source::Scope;
@@ -75,6 +75,15 @@ impl Identified {
 
     pub fn content(&self) -> Option<&str> {
         self.observation.content.as_ref().map(|html| html.0.as_str())
+    }
+
+    /// What a person is shown of it below the title: see [`told`].
+    pub fn told(&self) -> Cow<'_, str> {
+        if self.text.is_empty() {
+            let fragments = [self.summary(), self.content()].into_iter().flatten();
+            return Cow::Owned(pictures::pictures(fragments));
+        }
+        Cow::Borrowed(&self.text)
     }
 
     /// The raw fragments, as they are stored.
@@ -155,6 +164,46 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
         digest: sighting.text.map(TextName::digest),
         sketch: None,
     }
+}
+
+/// What a person is shown below the title: the visible text of content or summary, whichever is longer; of pictures without words what
+/// tells them apart.
+pub fn told(texts: &Texts) -> String {
+    let shown = texts.parts().into_iter().flatten().map(text::visible);
+    let text = shown.max_by_key(String::len).unwrap_or_default();
+    if text.is_empty() { pictures::pictures(texts.parts().into_iter().flatten()) } else { text }
+}
+
+/// Names that the same source may have given to an observation before: its guid with another scheme, with or without `www.` and a
+/// slash at the end, or declared as permanent or not. None for one that is not named by its guid alone.
+pub fn spellings(scope: &Scope, one: &Identified) -> Vec<Key> {
+    let Some(guid) = one.observation.guid.as_ref().map(|guid| guid.value.as_str()) else { return Vec::new() };
+    let names = |guid: &str| {
+        let global = own_key(&authority(guid), &["global", guid]);
+        [global, own_key(scope.as_str(), &["guid", scope.as_str(), guid])]
+    };
+    let Some((_, rest)) = address_parts(guid).filter(|_| names(guid).contains(&one.own)) else { return Vec::new() };
+    let mut found = Vec::new();
+    for scheme in ["http://", "https://"] {
+        for www in ["", "www."] {
+            for slash in ["", "/"] {
+                found.extend(names(&format!("{scheme}{www}{rest}{slash}")));
+            }
+        }
+    }
+    found.retain(|key| *key != one.own);
+    found
+}
+
+/// The host of a guid that is an address, without `www.`, and what follows the scheme, without `www.` and the slash at the end.
+fn address_parts(guid: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = guid.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let rest = rest.strip_prefix("www.").unwrap_or(rest).trim_end_matches('/');
+    let (host, path) = rest.split_once('/')?;
+    (!path.is_empty()).then_some((host, rest))
 }
 
 /// The keys under which an entry at an address can be found, as its own address or as a permanent guid.
@@ -334,10 +383,9 @@ fn reading(observation: &Observation, texts: &str) -> [u8; 16] {
     if !texts.trim().is_empty() {
         return hash(&["reading", title, texts]);
     }
-    // A picture without words: there is nothing but the markup to tell a change by.
-    let markup: Vec<&str> =
-        [&observation.summary, &observation.content].into_iter().flatten().map(|html| html.0.as_str()).collect();
-    hash(&["reading", title, &markup.join("\n")])
+    // A picture without words.
+    let fragments = [&observation.summary, &observation.content].into_iter().flatten();
+    hash(&["reading", title, &pictures::pictures(fragments.map(|html| html.0.as_str()))])
 }
 
 fn fingerprint(observation: &Observation, reading: &[u8; 16], address: &str) -> [u8; 16] {

@@ -10,10 +10,13 @@ pub mod agree;
 pub mod alike;
 pub mod canonical;
 pub mod decide;
+pub mod edits;
 pub mod identify;
 pub mod nearest;
+pub mod pictures;
 pub mod present;
 pub mod regroup;
+pub mod reissue;
 pub mod rules;
 
 #[cfg(test)]

@@ -109,7 +109,9 @@ pub fn present(entry: &Entry, standing: &Standing) -> Option<Presented> {
 pub fn touched(entry: &Entry) -> Timestamp {
     let changes =
         entry.sightings.iter().map(|sighting| sighting.changed.unwrap_or(sighting.first_seen).max(sighting.first_seen));
-    changes.max().unwrap_or(entry.first_seen)
+    // What was held back comes into its feeds later than it was seen.
+    let places = entry.placements.iter().map(|placement| placement.sort_at);
+    changes.chain(places).max().unwrap_or(entry.first_seen)
 }
 
 /// The claimed time of publishing where it can be true: not later than first seen, not before the epoch of Unix.

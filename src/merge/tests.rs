@@ -12,9 +12,8 @@ use crate::merge::present::{self, Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules, Seen, Subject};
 use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Observation, RawHtml};
-use crate::model::entry::{Entry, Ground, Seq, TextName};
+use crate::model::entry::{Entry, Ground, Key, Seq, TextName};
 use crate::model::source::{Grounds, Scope, SourceKey};
-use crate::text;
 
 const LONG: &str = "Leaders of both countries signed a comprehensive agreement on trade investment culture and security on Thursday after two \
                     days of talks in the capital that were watched closely by all of their neighbours";
@@ -49,6 +48,7 @@ struct World {
     next: Seq,
     minute: i64,
     polled: HashMap<Scope, Timestamp>,
+    documents: HashMap<Scope, HashSet<Key>>,
     grounds: HashMap<Scope, Grounds>,
     alike: Option<Likeness>,
 }
@@ -80,6 +80,15 @@ impl World {
             now: self.now(),
             document: all.iter().map(|one| one.own).collect(),
         };
+        let before = self.documents.insert(scope.clone(), arrival.document.clone()).unwrap_or_default();
+        known.names_before = before.len();
+        let is_gone = |key: &Key| before.contains(key) && !arrival.document.contains(key);
+        let has_left = |entry: &&Entry| {
+            let mut own = entry.sightings.iter().filter(|it| it.source == scope).filter_map(|it| it.keys.first());
+            own.any(is_gone)
+        };
+        known.departed = self.entries.values().filter(has_left).map(|entry| entry.seq).collect();
+        known.departed.sort_unstable();
         let facts = Facts {
             text: &|hash| self.texts.get(&hash).cloned(),
             grounds: &|scope| self.grounds.get(scope).copied().unwrap_or_default(),
@@ -94,7 +103,7 @@ impl World {
         for (change, one) in changes {
             told.push((change.kind, change.entry.sightings[change.sighting].ground));
             if let Some(name) = change.entry.sightings[change.sighting].text {
-                self.texts.insert(name, text::visible(&one.text));
+                self.texts.insert(name, one.told().into_owned());
             }
             self.entries.insert(change.entry.seq, Arc::unwrap_or_clone(change.entry));
         }
@@ -405,6 +414,167 @@ fn what_is_shown_follows_the_rule_and_not_the_order_of_arrival() {
     assert_eq!(shown(&[("a", 0, "https://a.example/1", late), ("b", 0, "https://b.example/2", early)]), "b");
     assert_eq!(shown(&[("a", 0, "https://a.example/1", None), ("b", 0, "https://b.example/2", late)]), "b");
     assert_eq!(shown(&[("b", 0, "https://b.example/1", late), ("a", 0, "https://a.example/2", late)]), "a");
+}
+
+/// Polls a document and then another one of the same source; gives how many of the second's observations are new, and whether
+/// any entry counts as changed.
+fn again(before: &[Observation], after: &[Observation]) -> (usize, bool) {
+    let mut world = World::default();
+    world.poll("one", before);
+    let told = world.poll("one", after);
+    assert_eq!(world.poll("one", after), [], "polled again it changes nothing");
+    let new = told.iter().filter(|(kind, _)| *kind == ChangeKind::New).count();
+    (new, world.entries.values().any(|entry| entry.sightings[0].changed.is_some()))
+}
+
+fn at_hour(hour: u32, one: Observation) -> Observation {
+    Observation { published: Some(at(&format!("2026-11-01T{hour:02}:00:00Z"))), ..one }
+}
+
+#[test]
+fn a_guid_that_is_only_spelt_otherwise_is_the_same() {
+    for guid in
+        ["https://one.example/1", "http://www.one.example/1", "http://one.example/1/", "https://www.one.example/1/"]
+    {
+        let before = seen("http://one.example/1", "", "A pact", "Signed.");
+        // Whatever else has changed.
+        assert_eq!(again(&[before], &[at_hour(9, seen(guid, "", "A flood", "Water."))]).0, 0, "{guid}");
+    }
+    let before = seen("http://one.example/1", "", "A pact", "Signed.");
+    assert_eq!(again(&[before], &[seen("http://two.example/1", "", "A flood", "Water.")]).0, 1);
+    // Also where the document no longer showed it.
+    let mut world = World::default();
+    world.poll("one", &[seen("http://one.example/1", "", "A pact", "Signed.")]);
+    world.poll("one", &[seen("http://one.example/2", "", "A flood", "Water.")]);
+    world.poll("one", &[seen("https://one.example/1", "", "A pact", "Signed.")]);
+    assert_eq!(world.count(), 2);
+}
+
+#[test]
+fn a_short_entry_under_another_name_is_known_by_title_text_and_time() {
+    let before = seen("1", "https://one.example/?p=1", "A pact", "Signed.");
+    for (after, expected) in [
+        (seen("2", "https://two.example/a-pact", "A pact", "Signed."), 0),
+        (seen("2", "https://two.example/a-pact", "A Pact!", "signed"), 0),
+        (at_hour(9, seen("2", "https://two.example/a-pact", "A pact", "Signed.")), 1),
+        (seen("2", "https://two.example/a-pact", "A flood", "Signed."), 1),
+        (seen("2", "https://two.example/a-pact", "A pact", "Broken again."), 1),
+        (Observation { published: None, ..seen("2", "https://two.example/x", "A pact", "Signed.") }, 1),
+        // The place on the site speaks for it as well as the time does.
+        (at_hour(9, seen("2", "https://two.example/?p=1", "A pact", "Signed.")), 0),
+    ] {
+        assert_eq!(again(std::slice::from_ref(&before), std::slice::from_ref(&after)).0, expected, "{after:?}");
+        // While the document shows the old name, both are meant.
+        let both = [before.clone(), after.clone()];
+        assert_eq!(again(std::slice::from_ref(&before), &both).0, 1, "{after:?}");
+    }
+}
+
+#[test]
+fn an_address_that_several_share_recognises_nothing() {
+    let status =
+        |guid: &str, hour: u32| at_hour(hour, seen(guid, "https://one.example/status", "Status", "No warnings."));
+    assert_eq!(again(&[status("1", 1), status("2", 2)], &[status("3", 3), status("4", 4)]).0, 2);
+    let plain = |guid: &str, hour: u32| at_hour(hour, seen(guid, "", "Status", "No warnings."));
+    assert_eq!(again(&[plain("1", 1)], &[plain("2", 2)]).0, 1);
+    assert_eq!(again(&[plain("1", 1), plain("2", 1)], &[plain("3", 1), plain("4", 1)]).0, 0, "two are two again");
+}
+
+fn old(number: usize) -> String {
+    format!("old{number}")
+}
+
+fn new(number: usize) -> String {
+    format!("new{number}")
+}
+
+/// Ten entries of which each says something of its own.
+fn ten(
+    name: fn(usize) -> String,
+    hour: u32,
+    title: fn(usize) -> String,
+    text: fn(usize) -> String,
+) -> Vec<Observation> {
+    (0..10)
+        .map(|it| {
+            at_hour(hour, seen(&name(it), &format!("https://{}.example/{}", name(0), name(it)), &title(it), &text(it)))
+        })
+        .collect()
+}
+
+#[test]
+fn when_most_names_change_at_once_neither_time_nor_address_contradicts() {
+    let title = |it: usize| format!("Story {it}");
+    let text = |it: usize| format!("The council met about {it}.");
+    let before = ten(old, 1, title, text);
+    assert_eq!(again(&before, &ten(new, 9, title, text)), (0, false));
+    // One that is truly new among them.
+    let mut more = ten(new, 9, title, text);
+    more.insert(0, at_hour(9, seen("new99", "https://new0.example/99", "Story 99", "Something else.")));
+    assert_eq!(again(&before, &more).0, 1);
+    // A rolling document whose entries are all others, one of them told every day.
+    let other = |it: usize| if it == 3 { "Story 3".to_owned() } else { format!("Report {it}") };
+    let words =
+        |it: usize| if it == 3 { "The council met about 3.".to_owned() } else { format!("Rain fell on village {it}.") };
+    assert_eq!(again(&before, &ten(new, 9, other, words)).0, 10);
+    // One template for each of ten towns, with other numbers: other news.
+    let numbers = |it: usize| format!("Wind of {} km/h is expected.", it * 7);
+    let later = |it: usize| format!("Wind of {} km/h is expected.", it * 7 + 3);
+    assert_eq!(again(&ten(old, 1, title, numbers), &ten(new, 9, title, later)).0, 10);
+}
+
+#[test]
+fn one_title_over_all_entries_confuses_none() {
+    let text = |it: usize| format!("The council met about {it}.");
+    let mut world = World::default();
+    world.poll("one", &ten(old, 1, |_| "Note".to_owned(), text));
+    world.poll("one", &ten(new, 9, |_| "Note".to_owned(), text));
+    assert_eq!(world.count(), 10);
+    for entry in world.entries.values() {
+        let sighting = &entry.sightings[0];
+        let number = sighting.guid.as_ref().unwrap().value.strip_prefix("new").unwrap().to_owned();
+        assert_eq!(world.texts[&sighting.text.unwrap()], format!("The council met about {number}."));
+    }
+}
+
+#[test]
+fn entries_that_are_pictures_are_known_whatever_their_addresses_do() {
+    let comic = |guid: &str, day: u32, host: &str, sign: u32| {
+        let html = format!(
+            "<a href='https://{host}.example/?s={sign}'><img src='https://{host}.example/c/2026-11-{day}.png?sig={sign}'></a>"
+        );
+        seen(guid, "", &format!("Comic of day {day}"), &html)
+    };
+    assert_eq!(again(&[comic("1", 3, "a", 1)], &[comic("1", 3, "b", 2)]), (0, false));
+    assert_eq!(again(&[comic("1", 3, "a", 1)], &[comic("2", 3, "b", 2)]), (0, false));
+    assert_eq!(again(&[comic("1", 3, "a", 1)], &[comic("1", 4, "a", 1)]), (0, true));
+    assert_eq!(again(&[comic("1", 3, "a", 1)], &[comic("2", 4, "a", 1)]).0, 1);
+}
+
+#[test]
+fn sessions_in_addresses_name_nothing() {
+    let page = |session: &str| seen("", &format!("https://one.example/a{session}"), "A pact", "Signed.");
+    for (one, other) in [
+        ("?PHPSESSID=12ab", "?PHPSESSID=99"),
+        (";jsessionid=AB12", ";jsessionid=CD"),
+        ("?id=1&sessionid=3", "?sessionid=4&id=1"),
+    ] {
+        assert_eq!(again(&[page(one)], &[at_hour(9, page(other))]), (0, false), "{one}");
+    }
+}
+
+#[test]
+fn what_is_only_written_otherwise_does_not_count_as_changed() {
+    let version = |title: &str, text: &str| seen("1", "", title, text);
+    for (before, after, expected) in [
+        (version("A pact", "Signed. 3 comments"), version("A Pact", "<p>Signed.</p>  4 comments"), false),
+        (version("A pact", LONG), version("A pact", &LONG.replace("comprehensive", "comprehensve")), false),
+        (version("A pact", LONG), version("A pact", &LONG.replace("two", "three")), true),
+        (version("A pact", "Signed."), version("A pact", "Not signed."), true),
+        (version("A pact", ""), version("A pact", "Signed."), true),
+    ] {
+        assert_eq!(again(std::slice::from_ref(&before), std::slice::from_ref(&after)), (0, expected), "{after:?}");
+    }
 }
 
 #[test]

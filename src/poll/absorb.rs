@@ -5,15 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::merge::decide::{self, Arrival, Change, ChangeKind, Facts, Known};
-use crate::merge::identify::Identified;
+use crate::merge::identify::{self, Identified};
 use crate::merge::rules::{Judge, Rules, Seen, Subject};
 use crate::model::Timestamp;
-use crate::model::entry::{Key, Placement, Seq, Sighting, TextDigest, TextName};
+use crate::model::entry::{Entry, Key, KeyKind, Placement, Seq, Sighting, TextDigest, TextName};
 use crate::model::feed::FeedId;
-use crate::model::source::{Grounds, Scope};
+use crate::model::source::{Grounds, Scope, SourceKey};
 use crate::poll::judging;
 use crate::poll::pages::Wanted;
 use crate::poll::prepare::Prepared;
+use crate::poll::quarantine::{self, Quarantine};
 use crate::poll::rearrange::{self, Desk, Rearranged};
 use crate::poll::retention;
 use crate::poll::topics::Topics;
@@ -25,7 +26,6 @@ use crate::store::entries::{Commit, EntryWrite, Store};
 use crate::store::keys::Place;
 use crate::store::record::Counters;
 use crate::store::source::SourceState;
-use crate::text;
 
 /// What a poll brought.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +33,10 @@ pub struct Absorbed {
     pub new: usize,
     pub joined: usize,
     pub updated: usize,
+    /// New ones that are held back, and not among `new`.
+    pub held: usize,
+    /// Sources of which more or less is held back now.
+    pub holding: HashSet<Scope>,
     /// Feeds whose documents differ now.
     pub feeds: HashSet<FeedId>,
     /// Whose full text is wanted, in the order of joining.
@@ -49,54 +53,54 @@ pub fn absorb(
     counters: &mut Counters,
     window: &Window,
 ) -> Result<Absorbed, StoreError> {
-    let Prepared { key, arrival, mut seen, texts, hashes, moves, mut state, looked, .. } = prepared;
+    let Prepared { key, arrival, mut seen, texts, hashes, moves, state, looked, names_before, .. } = prepared;
     let subjects = judging::arriving(&catalogue.rules, catalogue, &arrival, &mut seen);
-    let mut known = gather(store, &seen, &catalogue.rules, &subjects)?;
+    let gone = retention::named(store, &moves.gone)?;
+    let mut known = gather(store, &arrival, &seen, &catalogue.rules, &subjects)?;
+    known.names_before = names_before;
+    depart(&mut known, &arrival, &gone);
     retention::without_removed(store, &arrival.scope, &mut seen, &known)?;
     window.propose(store, catalogue, &arrival, &seen, &looked, &mut known)?;
     let names: Vec<Key> = seen.iter().map(|one| one.own).collect();
+    let mut quarantine = Quarantine::of(&arrival, &seen, &known);
     let changes = decided(store, catalogue, &arrival, seen, known, &subjects, counters);
+    let limit = catalogue.source(&key).map_or(usize::MAX, |source| source.reissue_limit);
+    quarantine.judge(&changes, limit);
 
-    let mut absorbed = Absorbed::default();
+    let absorbed = Absorbed { state, ..Absorbed::default() };
     let wants_pages = catalogue.source(&key).is_some_and(|source| source.full_text.is_some());
-    let mut latest: HashMap<Seq, Vec<Placement>> = HashMap::new();
-    let mut texts: HashMap<TextDigest, Vec<u8>> = texts.into_iter().collect();
-    let mut commit = Commit { at: Some(arrival.now), ..Commit::default() };
-    let mut edited = Vec::new();
+    let mut writing = Writing {
+        store,
+        topics,
+        catalogue,
+        arrival: &arrival,
+        quarantine,
+        wants_pages: wants_pages.then_some(&key),
+        texts: texts.into_iter().collect(),
+        latest: HashMap::new(),
+        commit: Commit { at: Some(arrival.now), ..Commit::default() },
+        window,
+        subjects: &subjects,
+        edited: Vec::new(),
+        absorbed,
+    };
     for (change, one) in changes {
-        count(&change, &mut absorbed, counters, &mut state);
-        if wants_pages {
-            absorbed.pages.extend(Wanted::of(&key, &arrival.scope, &change));
-        }
-        let index = change.sighting;
-        commit.sketches.extend(window.take(catalogue, &change, &one));
-        if change.kind == ChangeKind::Updated
-            && subjects.get(&one.own).is_some_and(|subject| catalogue.rules.speaks_of(subject))
-        {
-            edited.push((change.entry.seq, change.entry.sightings[index].seq));
-        }
-        let mut write = write(change, &one, &mut texts);
-        if let Some(placements) = latest.get(&write.entry.seq) {
-            write.entry.placements.clone_from(placements);
-        }
-        place(&mut write, index, &one, topics, catalogue, arrival.now);
-        latest.insert(write.entry.seq, write.entry.placements.clone());
-        absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
-        commit.entries.push(write);
+        writing.take(change, &one, counters)?;
     }
-    let moved = retention::moved(store, &arrival, &names, &moves, &commit.entries)?;
+    let Writing { mut commit, mut absorbed, edited, .. } = writing;
+    let moved = retention::moved(store, &arrival, &names, (&moves, &gone), &commit.entries)?;
     if !commit.entries.is_empty() {
-        state.last_change = Some(arrival.now);
+        absorbed.state.last_change = Some(arrival.now);
         commit.counters = Some(*counters);
     }
     if !commit.entries.is_empty() || !moved.is_empty() {
         commit.moved = Some((arrival.scope.clone(), moved));
         commit.last_document = Some((arrival.scope.clone(), hashes));
     }
-    state.note_fresh(arrival.now, [absorbed.new, absorbed.joined, absorbed.updated]);
-    commit.sources = vec![(arrival.scope.clone(), Arc::new(state.clone()))];
+    let changes = [absorbed.new + absorbed.held, absorbed.joined, absorbed.updated];
+    absorbed.state.note_fresh(arrival.now, changes);
+    commit.sources = vec![(arrival.scope.clone(), Arc::new(absorbed.state.clone()))];
     store.commit(&commit)?;
-    absorbed.state = state;
     let desk = Desk { store, topics, catalogue, now: arrival.now };
     let rearranged = rearrange_edited(desk, counters, &edited)?;
     window.moved(store, &rearranged.moved)?;
@@ -125,7 +129,7 @@ pub fn decided(
         arriving: &|one| subjects[&one.own].clone(),
     };
     let facts = Facts {
-        text: &|name| visible(store, name),
+        text: &|name| told(store, name),
         grounds: &|scope| catalogue.grounds(scope),
         // An id of which nothing can be learnt is not given a second time.
         is_taken: &|id| store.entry_with_id(id).map_or(true, |entry| entry.is_some()),
@@ -146,9 +150,78 @@ fn rearrange_edited(desk: Desk<'_>, counters: &mut Counters, edited: &[(Seq, Seq
     Ok(rearranged)
 }
 
+/// What one document writes, change by change.
+struct Writing<'a> {
+    store: &'a Store,
+    topics: &'a Topics,
+    catalogue: &'a Catalogue,
+    arrival: &'a Arrival,
+    quarantine: Quarantine,
+    /// The source, if it wants the pages of its entries.
+    wants_pages: Option<&'a SourceKey>,
+    texts: HashMap<TextDigest, Vec<u8>>,
+    /// Places that earlier changes gave.
+    latest: HashMap<Seq, Vec<Placement>>,
+    window: &'a Window,
+    /// What the user's rules know of the observations.
+    subjects: &'a HashMap<Key, Subject>,
+    /// Entries and sightings that an edit may have brought under a rule.
+    edited: Vec<(Seq, Seq)>,
+    commit: Commit,
+    absorbed: Absorbed,
+}
+
+impl Writing<'_> {
+    fn take(&mut self, change: Change, one: &Identified, counters: &mut Counters) -> Result<(), StoreError> {
+        let seq = change.entry.seq;
+        let is_held = self.quarantine.holds(seq);
+        count(&change, is_held, &mut self.absorbed, counters);
+        if let Some(key) = self.wants_pages {
+            self.absorbed.pages.extend(Wanted::of(key, &self.arrival.scope, &change));
+        }
+        let index = change.sighting;
+        // Under another name its text is stored anew without being another one.
+        let is_renamed = change.new_keys.iter().any(|key| key.kind == KeyKind::Guid);
+        let is_edited = change.kind == ChangeKind::Updated && change.new_text.is_some() && !is_renamed;
+        let let_out = self.quarantine.lets_out(&change);
+        self.commit.sketches.extend(self.window.take(self.catalogue, &change, one));
+        if change.kind == ChangeKind::Updated
+            && self.subjects.get(&one.own).is_some_and(|subject| self.catalogue.rules.speaks_of(subject))
+        {
+            self.edited.push((seq, change.entry.sightings[index].seq));
+        }
+        let mut write = write(change, one, &mut self.texts);
+        if let Some(placements) = self.latest.get(&seq) {
+            write.entry.placements.clone_from(placements);
+        }
+        if is_held {
+            write.entry.held = Some(self.arrival.now);
+            self.absorbed.holding.insert(self.arrival.scope.clone());
+        }
+        if write.entry.held.is_none() {
+            let sighting = &write.entry.sightings[index];
+            // A sighting that an edit brought into a topic arrives there now, not when it was first seen.
+            let is_edited = is_edited || sighting.changed == Some(self.arrival.now);
+            let sort_at = if is_edited { self.arrival.now } else { sighting.sort_at };
+            let parts = [one.summary(), one.content()];
+            place(&mut write, index, parts, sort_at, (self.topics, self.catalogue), self.arrival.now);
+        }
+        if let Some(held) = let_out {
+            self.absorbed.holding.insert(held.0.clone());
+            self.commit.let_out.insert(seq, held);
+            quarantine::place_all(self.store, &mut write, (self.topics, self.catalogue), self.arrival.now)?;
+        }
+        self.latest.insert(seq, write.entry.placements.clone());
+        self.absorbed.feeds.extend(write.entry.placements.iter().map(|placement| placement.feed.clone()));
+        self.commit.entries.push(write);
+        Ok(())
+    }
+}
+
 /// Every stored entry that shares a key with one of the observations, or that a rule says may be one with it.
 fn gather(
     store: &Store,
+    arrival: &Arrival,
     seen: &[Identified],
     rules: &Rules,
     subjects: &HashMap<Key, Subject>,
@@ -156,24 +229,60 @@ fn gather(
     let mut known = Known::default();
     for one in seen {
         let by_rule = subjects.get(&one.own).map(|subject| rules.keys(subject)).unwrap_or_default();
+        let mut is_new = false;
         for key in one.keys().chain(by_rule) {
-            if known.by_key.contains_key(&key) {
-                continue;
-            }
-            let sharing = store.sharing(key)?;
-            for seq in &sharing {
-                if !known.entries.contains_key(seq)
-                    && let Some(entry) = store.entry(*seq)?
-                {
-                    known.entries.insert(*seq, Arc::new(entry));
-                }
-            }
-            if !sharing.is_empty() {
-                known.by_key.insert(key, sharing);
+            let found = look_up(store, &mut known, key)?;
+            is_new |= key == one.own && !found;
+        }
+        // At its first poll a source has no names from before.
+        if is_new && arrival.previous_poll.is_some() {
+            for key in identify::spellings(&arrival.scope, one) {
+                look_up(store, &mut known, key)?;
             }
         }
     }
     Ok(known)
+}
+
+/// Takes in the entries that share a key; whether there are any.
+fn look_up(store: &Store, known: &mut Known, key: Key) -> Result<bool, StoreError> {
+    if known.by_key.contains_key(&key) {
+        return Ok(true);
+    }
+    let sharing = store.sharing(key)?;
+    for seq in &sharing {
+        if !known.entries.contains_key(seq)
+            && let Some(entry) = store.entry(*seq)?
+        {
+            known.entries.insert(*seq, Arc::new(entry));
+        }
+    }
+    let found = !sharing.is_empty();
+    if found {
+        known.by_key.insert(key, sharing);
+    }
+    Ok(found)
+}
+
+/// Takes in the entries whose names left the source's document.
+fn depart(known: &mut Known, arrival: &Arrival, gone: &HashMap<[u8; 16], Vec<Arc<Entry>>>) {
+    for (hash, entries) in gone {
+        let key = Key { kind: KeyKind::Guid, hash: *hash };
+        for entry in entries {
+            let own = entry.sightings.iter().filter(|sighting| sighting.source == arrival.scope);
+            let names = own.filter(|sighting| sighting.keys.contains(&key)).filter_map(|it| it.keys.first());
+            for name in names {
+                if *name == key {
+                    known.departed.push(entry.seq);
+                    known.entries.entry(entry.seq).or_insert_with(|| Arc::clone(entry));
+                } else if arrival.document.contains(name) {
+                    known.renamed += 1;
+                }
+            }
+        }
+    }
+    known.departed.sort_unstable();
+    known.departed.dedup();
 }
 
 /// The grounds that a source admits.
@@ -181,17 +290,16 @@ pub fn grounds(catalogue: &Catalogue, scope: &Scope) -> Grounds {
     catalogue.standing.sources.get(scope).map(|source| source.grounds).unwrap_or_default()
 }
 
-/// The text of a stored sighting, as `identify` chose it. A text that cannot be read agrees with nothing.
-pub fn visible(store: &Store, name: TextName) -> Option<String> {
-    let texts = store.texts(name).ok().flatten()?;
-    let texts = [texts.summary, texts.content].into_iter().flatten().map(|html| text::visible(&html.0));
-    texts.max_by_key(String::len)
+/// What is shown of a stored sighting. A text that cannot be read agrees with nothing.
+pub fn told(store: &Store, name: TextName) -> Option<String> {
+    store.texts(name).ok().flatten().map(|texts| identify::told(&texts))
 }
 
-fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, state: &mut SourceState) {
+fn count(change: &Change, is_held: bool, absorbed: &mut Absorbed, counters: &mut Counters) {
     match change.kind {
         ChangeKind::New => {
-            absorbed.new += 1;
+            absorbed.new += usize::from(!is_held);
+            absorbed.held += usize::from(is_held);
             counters.entries += 1;
         }
         ChangeKind::Joined => absorbed.joined += 1,
@@ -199,7 +307,7 @@ fn count(change: &Change, absorbed: &mut Absorbed, counters: &mut Counters, stat
     }
     if change.kind != ChangeKind::Updated {
         counters.sightings += 1;
-        state.entries += 1;
+        absorbed.state.entries += 1;
     }
 }
 
@@ -224,23 +332,22 @@ fn write(change: Change, one: &Identified, texts: &mut HashMap<TextDigest, Vec<u
     }
 }
 
-/// Puts the entry into every feed that its changed sighting belongs to and that does not hold it yet. A place once taken stays.
-fn place(
+/// Puts the entry into every feed that one of its sightings belongs to and that does not hold it yet. A place once taken stays.
+/// `parts` are the sighting's summary and content.
+pub(super) fn place(
     write: &mut EntryWrite,
     index: usize,
-    one: &Identified,
-    topics: &Topics,
-    catalogue: &Catalogue,
+    parts: [Option<&str>; 2],
+    sort_at: Timestamp,
+    (topics, catalogue): (&Topics, &Catalogue),
     now: Timestamp,
 ) {
-    let sighting = write.entry.sightings[index].clone();
+    let sighting = &write.entry.sightings[index];
     let mut feeds = vec![(FeedId::All, vec![0]), (FeedId::Source(sighting.source.clone()), vec![0])];
     if let Some(source) = SourceFacts::of(catalogue, &sighting.source) {
-        let found = topics.of(&sighting, [one.summary(), one.content()], &source, now);
+        let found = topics.of(sighting, parts, &source, now);
         feeds.extend(found.into_iter().map(|(topic, epochs)| (FeedId::Topic(topic), epochs)));
     }
-    // A sighting that an edit brought into a topic arrives there now, not when it was first seen.
-    let sort_at = if sighting.changed == Some(now) { now } else { sighting.sort_at };
     for (feed, epochs) in feeds {
         if write.entry.placements.iter().any(|placement| placement.feed == feed) {
             continue;

@@ -302,6 +302,8 @@ fn status(source: &Source, slot: &Slot, catalogue: &Catalogue, now: Timestamp) -
         },
         failures: facts.failures,
         entries: slot.state.entries,
+        // The committer knows.
+        held: 0,
         notes: slot
             .state
             .named

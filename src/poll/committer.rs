@@ -2,19 +2,22 @@
 //!
 //! It has a thread of its own: sled blocks, and its writes must not wait behind other blocking work.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
+use crate::model::Timestamp;
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey};
 use crate::poll::absorb::{self, Absorbed};
 use crate::poll::pages::PageWrite;
 use crate::poll::prepare::Prepared;
+use crate::poll::quarantine::{Holding, Release};
 use crate::poll::rearrange::{Desk, Rearranged, Rearranging};
 use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
@@ -44,6 +47,8 @@ enum Order {
     Page(Box<PageWrite>, oneshot::Sender<Result<(), Arc<StoreError>>>),
     /// Facts that need not be durable at once; they travel with the next sync.
     Remember(Vec<(Scope, Arc<SourceState>)>),
+    /// Lets out what is held back of a source, and says how many that were.
+    Release(Scope, oneshot::Sender<Result<u64, Arc<StoreError>>>),
     Follow(Arc<Catalogue>, oneshot::Sender<Result<(), Arc<StoreError>>>),
     /// Removes what is old enough, between the groups that come.
     Prune,
@@ -60,6 +65,7 @@ pub struct Committer {
     orders: mpsc::Sender<Order>,
     trouble: watch::Receiver<Option<String>>,
     uncounted: Arc<Uncounted>,
+    holding: Arc<Holding>,
     window: Window,
     store: Arc<Store>,
 }
@@ -74,6 +80,7 @@ impl Committer {
         let window = Window::read(&store, &catalogue, clock::now())?;
         let rearranging = Rearranging::begin(&store, &catalogue)?;
         let uncounted = Arc::default();
+        let holding = Arc::new(Holding::read(&store)?);
         let (looking, reading) = (window.clone(), Arc::clone(&store));
         let mut work = Work {
             store,
@@ -87,13 +94,15 @@ impl Committer {
             unwritten: HashMap::new(),
             rearranging,
             pruning: None,
+            releases: VecDeque::new(),
             uncounted: Arc::clone(&uncounted),
+            holding: Arc::clone(&holding),
         };
         std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || work.run(waiting))
             .map_err(|error| StoreError::Stopped(format!("the committer's thread cannot start: {error}")))?;
-        Ok(Self { orders, trouble: seen, uncounted, window: looking, store: reading })
+        Ok(Self { orders, trouble: seen, uncounted, holding, window: looking, store: reading })
     }
 
     /// Looks for what a document's observations are nearly the same as. Blocks for reading texts; not needed, but what is done here the
@@ -128,6 +137,18 @@ impl Committer {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Follow(catalogue, answer)).await;
         answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Lets out what is held back of a source; gives how many entries that were, when all of them are durable.
+    pub async fn release(&self, scope: Scope) -> Result<u64, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Release(scope, answer)).await;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// How much is held back of each source.
+    pub fn holding(&self) -> &Holding {
+        &self.holding
     }
 
     /// Begins to remove what is old enough.
@@ -192,8 +213,14 @@ struct Work {
     rearranging: Option<Rearranging>,
     /// The round of removals that is under way.
     pruning: Option<Pruning>,
+    /// The releases that are under way, and who waits for their ends.
+    releases: VecDeque<(Release, Option<Answer>)>,
     uncounted: Arc<Uncounted>,
+    holding: Arc<Holding>,
 }
+
+/// Who waits for the end of a release.
+type Answer = oneshot::Sender<Result<u64, Arc<StoreError>>>;
 
 impl Work {
     fn run(&mut self, mut waiting: mpsc::Receiver<Order>) {
@@ -205,6 +232,7 @@ impl Work {
                 group.push(order);
             }
             self.work(group);
+            self.release_in_time(clock::now());
         }
     }
 
@@ -214,7 +242,10 @@ impl Work {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.at <= Instant::now()) {
                 self.recover();
             }
-            let is_idle = !self.topics.is_building() && self.rearranging.is_none() && self.pruning.is_none();
+            let is_idle = !self.topics.is_building()
+                && self.rearranging.is_none()
+                && self.pruning.is_none()
+                && self.releases.is_empty();
             if self.recovery.is_none() && is_idle {
                 return waiting.blocking_recv();
             }
@@ -239,6 +270,11 @@ impl Work {
                     let result = self.absorb(*prepared);
                     if let Ok(absorbed) = &result {
                         feeds.extend(absorbed.feeds.iter().cloned());
+                        self.count_held(&absorbed.holding);
+                        // A rule may have put entries together that were held back.
+                        if !self.catalogue.rules.is_empty() {
+                            self.recount_held();
+                        }
                     }
                     done.push(acknowledge(answer, result));
                 }
@@ -256,6 +292,11 @@ impl Work {
                     let result = self.follow(catalogue);
                     everything = true;
                     done.push(acknowledge(answer, result));
+                }
+                Order::Release(scope, answer) => {
+                    // Everything, also what a clock that ran ahead dated later.
+                    let release = Release::new(scope, clock::now(), Timestamp::MAX_UTC);
+                    self.releases.push_back((release, Some(answer)));
                 }
                 Order::Prune => self.begin_pruning(),
                 Order::Settle(answer) => done.push(acknowledge(answer, Ok(()))),
@@ -303,12 +344,68 @@ impl Work {
 
     /// One step of what waits for quiet moments; nobody gains by taking turns.
     fn go_on(&mut self) {
-        if self.topics.is_building() {
-            self.build();
-        } else if self.rearranging.is_some() {
-            self.rearrange();
-        } else {
-            self.prune();
+        match () {
+            // Somebody may wait for it.
+            () if !self.releases.is_empty() => self.release(),
+            () if self.topics.is_building() => self.build(),
+            () if self.rearranging.is_some() => self.rearrange(),
+            () => self.prune(),
+        }
+    }
+
+    /// One step of the first release that is under way.
+    fn release(&mut self) {
+        let Some((mut release, answer)) = self.releases.pop_front() else { return };
+        let step = release.step(&self.store, &self.topics, &self.catalogue);
+        // Was it the disk, then the store is stuck, and a recovery begins.
+        let synced = self.store.sync();
+        self.note(&synced);
+        self.count_held(std::iter::once(&release.scope));
+        let end = match step.and_then(|feeds| synced.map(|()| feeds)) {
+            Ok(Some(feeds)) => {
+                (self.changed)(Some(&feeds));
+                self.releases.push_front((release, answer));
+                return;
+            }
+            Ok(None) => {
+                let (source, released) = (release.scope.as_str(), release.released);
+                tracing::info!(source, released, "{released} entries of {source} that were held back are released");
+                Ok(released)
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is held back cannot be released");
+                Err(Arc::new(error))
+            }
+        };
+        if let Some(answer) = answer {
+            // A command that went away needs no answer.
+            let _ = answer.send(end);
+        }
+    }
+
+    /// Begins to release what has been held back for as long as the file says. Looked at between two groups; the daemon prunes every
+    /// hour, so there is one.
+    fn release_in_time(&mut self, now: Timestamp) {
+        let after = self.catalogue.config.merging.release_after.and_then(|after| TimeDelta::from_std(after).ok());
+        let Some(until) = after.and_then(|after| now.checked_sub_signed(after)) else { return };
+        for scope in self.holding.since(until) {
+            if self.recovery.is_none() && !self.releases.iter().any(|(release, _)| release.scope == scope) {
+                self.releases.push_back((Release::new(scope, now, until), None));
+            }
+        }
+    }
+
+    fn recount_held(&self) {
+        if let Err(error) = self.holding.recount(&self.store) {
+            tracing::error!(%error, "what is held back cannot be counted");
+        }
+    }
+
+    fn count_held<'s>(&self, scopes: impl IntoIterator<Item = &'s Scope>) {
+        for scope in scopes {
+            if let Err(error) = self.holding.count(&self.store, scope) {
+                tracing::error!(%error, "what is held back cannot be counted");
+            }
         }
     }
 
@@ -333,6 +430,7 @@ impl Work {
         // Was it the disk, then the store is stuck, and a recovery begins it anew.
         let synced = self.store.sync();
         self.note(&synced);
+        self.recount_held();
         if synced.is_ok() && !rearranged.feeds.is_empty() {
             (self.changed)(Some(&rearranged.feeds));
         }
@@ -373,6 +471,7 @@ impl Work {
         if let (Some(scope), Ok(())) = (&pruned.scope, synced) {
             let (sightings, entries) = (pruned.sightings, pruned.entries);
             self.uncounted.add(scope, sightings);
+            self.count_held(std::iter::once(scope));
             tracing::info!(sightings, entries, "{entries} entries are removed: they were kept for long enough");
             (self.changed)(Some(&pruned.feeds));
         }
@@ -407,6 +506,7 @@ impl Work {
         store.commit(&Commit { sources, ..Commit::default() })?;
         store.sync()?;
         self.unwritten.clear();
+        self.holding.recount(store)?;
         Ok(())
     }
 

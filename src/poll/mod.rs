@@ -12,6 +12,7 @@ mod named;
 pub mod one;
 pub mod pages;
 pub mod prepare;
+pub mod quarantine;
 pub mod rearrange;
 pub mod retention;
 pub mod topics;

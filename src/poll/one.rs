@@ -12,12 +12,14 @@ use crate::fetch::{Fetcher, Request};
 use crate::model::Timestamp;
 use crate::model::source::{Location, SourceKey, Validators};
 use crate::parse::NotAFeed;
+use crate::poll::absorb::Absorbed;
 use crate::poll::book::{Book, Checkout};
 use crate::poll::committer::Committer;
 use crate::poll::named;
 use crate::poll::pages::Pages;
 use crate::poll::prepare::{self, Fresh, Prepared};
 use crate::published::counters::Counters;
+use crate::published::status::SourceStatus;
 use crate::schedule::Due;
 use crate::select::catalogue::{Catalogue, Learnt};
 use crate::store::Handle;
@@ -38,6 +40,8 @@ pub enum Outcome {
         new: usize,
         joined: usize,
         updated: usize,
+        /// New ones that are held back.
+        held: usize,
     },
     NotModified,
     Throttled(Option<Timestamp>),
@@ -93,6 +97,11 @@ impl Polling {
     /// Requests from now on are made by this one; those under way end as they began.
     pub fn replace_fetcher(&self, fetcher: Fetcher) {
         *self.fetcher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fetcher);
+    }
+
+    /// How every source fares, in the order of the file.
+    pub fn statuses(&self, catalogue: &Catalogue, now: Timestamp) -> Vec<SourceStatus> {
+        self.committer.holding().tell(self.book.statuses(catalogue, now), catalogue)
     }
 
     pub fn revive(&self, key: &SourceKey) {
@@ -232,18 +241,19 @@ impl Polling {
         if prepared.seen.is_empty() && prepared.moves.gone.is_empty() {
             prepared.state.note_fresh(prepared.arrival.now, [0; 3]);
             self.book.check_in(key, prepared.state, Some(hashes), false);
-            return Outcome::Absorbed { new: 0, joined: 0, updated: 0 };
+            return Outcome::Absorbed { new: 0, joined: 0, updated: 0, held: 0 };
         }
         match self.committer.absorb(prepared).await {
             Ok(absorbed) => {
-                let (new, joined, updated) = (absorbed.new, absorbed.joined, absorbed.updated);
+                let Absorbed { new, joined, updated, held, .. } = absorbed;
                 self.counters.absorbed(new, joined, updated);
-                let refused = self.pages.want(absorbed.pages, before.facts.last_success.is_none());
+                // Pages of what may never be shown are asked for as sparingly as those of what was there already.
+                let refused = self.pages.want(absorbed.pages, before.facts.last_success.is_none() || held > 0);
                 if refused > 0 {
                     tracing::debug!(source = %key, refused, "so many pages of new entries are not read");
                 }
                 self.book.check_in(key, absorbed.state, Some(hashes), true);
-                Outcome::Absorbed { new, joined, updated }
+                Outcome::Absorbed { new, joined, updated, held }
             }
             // It is no fault of the source, and it is polled as soon as the store has recovered.
             Err(error) if self.is_paused() => {
@@ -326,11 +336,14 @@ impl Polling {
             Outcome::NotDue(_) | Outcome::Unknown => return,
         });
         match outcome {
-            Outcome::Absorbed { new: 0, joined: 0, updated: 0 } | Outcome::NotModified => {
+            Outcome::Absorbed { new: 0, joined: 0, updated: 0, held: 0 } | Outcome::NotModified => {
                 tracing::debug!(%source, "nothing new")
             }
-            Outcome::Absorbed { new, joined, updated } => {
-                tracing::info!(%source, new, joined, updated, "polled {source}")
+            Outcome::Absorbed { new, joined, updated, held } => {
+                tracing::info!(%source, new, joined, updated, "polled {source}");
+                if *held > 0 {
+                    tracing::warn!(%source, held, "{held} new entries of {source} are held back: so many at once look like a mass re-issue; `feedmill release {source}` lets them out");
+                }
             }
             Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}"),
             Outcome::Throttled(until) => tracing::warn!(%source, ?until, "{source} asks for fewer requests"),

@@ -39,6 +39,8 @@ pub struct Prepared {
     pub hashes: Arc<Vec<[u8; 16]>>,
     /// Against the source's last document.
     pub moves: Moves,
+    /// How many names that document had.
+    pub names_before: usize,
     /// The source as it will be remembered when this is committed.
     pub state: SourceState,
     /// The document is not cut off.
@@ -98,6 +100,8 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
     let mut writer = record::TextWriter::default();
     let texts = seen.iter().filter_map(|one| Some((one.digest?, writer.write(one.summary(), one.content())))).collect();
     let arrival = Arrival { scope: scope.clone(), previous_poll: state.facts.last_success, now, document };
+    // A version and a name for each entry.
+    let names_before = last_document.len() / 2;
     Ok(Prepared {
         key: key.clone(),
         arrival,
@@ -105,6 +109,7 @@ pub fn prepare(fresh: Fresh<'_>) -> Result<Prepared, parse::NotAFeed> {
         texts,
         hashes: Arc::new(hashes),
         moves,
+        names_before,
         state,
         is_complete,
         looked: Looked::default(),

@@ -209,7 +209,7 @@ pub fn settle(
         }
     }
     let facts = Facts {
-        text: &|name| absorb::visible(desk.store, name),
+        text: &|name| absorb::told(desk.store, name),
         grounds: &|scope| absorb::grounds(desk.catalogue, scope),
         is_taken: &|_| true,
         rules: None,

@@ -4,7 +4,7 @@
 //! long its source fails. The committer removes between two groups of polls, in steps.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
@@ -70,29 +70,45 @@ pub fn without_removed(
     Ok(())
 }
 
+/// The entries that have, or had, each of these names.
+pub fn named(store: &Store, names: &[[u8; 16]]) -> Result<Named, StoreError> {
+    let mut found = Named::new();
+    for hash in names {
+        let mut entries = Vec::new();
+        for seq in store.sharing(Key { kind: KeyKind::Guid, hash: *hash })? {
+            entries.extend(store.entry(seq)?.map(Arc::new));
+        }
+        if !entries.is_empty() {
+            found.insert(*hash, entries);
+        }
+    }
+    Ok(found)
+}
+
+/// Entries by name.
+pub type Named = HashMap<[u8; 16], Vec<Arc<Entry>>>;
+
 /// What the store is to remember of a document's moves, given the names of what is new or changed in it, and what is about to be
-/// written of its entries.
+/// written of its entries. `gone` is what stood under the names that are gone.
 pub fn moved(
     store: &Store,
     arrival: &Arrival,
     names: &[Key],
-    moves: &Moves,
+    (moves, gone): (&Moves, &Named),
     writes: &[EntryWrite],
 ) -> Result<Vec<Move>, StoreError> {
     let (scope, now) = (&arrival.scope, arrival.now);
     let written: HashMap<Seq, &EntryWrite> = writes.iter().map(|write| (write.entry.seq, write)).collect();
+    let is_called = |entry: &Entry, key: Key| {
+        let entry = written.get(&entry.seq).map_or(entry, |write| &write.entry);
+        entry.sightings.iter().any(|it| it.source == *scope && it.keys.first() == Some(&key))
+    };
     // The entries that the source calls by this name when everything is written.
     let named = |hash: [u8; 16]| {
         let key = Key { kind: KeyKind::Guid, hash };
         let mut found = Vec::new();
         for seq in store.sharing(key)? {
-            let entry = match written.get(&seq) {
-                Some(write) => Some(write.entry.clone()),
-                None => store.entry(seq)?,
-            };
-            let is_its =
-                |entry: &Entry| entry.sightings.iter().any(|it| it.source == *scope && it.keys.first() == Some(&key));
-            if let Some(entry) = entry.filter(is_its) {
+            if let Some(entry) = store.entry(seq)?.filter(|entry| is_called(entry, key)) {
                 found.push(entry);
             }
         }
@@ -101,7 +117,14 @@ pub fn moved(
     let is_buried = store.has_tombstones(scope)?;
     let mut moved = Vec::new();
     for hash in &moves.gone {
-        let entries = named(*hash)?;
+        let key = Key { kind: KeyKind::Guid, hash: *hash };
+        let entries: Vec<Entry> = gone
+            .get(hash)
+            .into_iter()
+            .flatten()
+            .map(|entry| written.get(&entry.seq).map_or_else(|| Entry::clone(entry), |write| write.entry.clone()))
+            .filter(|entry| is_called(entry, key))
+            .collect();
         for entry in &entries {
             // A rule may have put several of a source's sightings into one entry: it leaves with the last of them.
             let mut own = entry.sightings.iter().filter(|it| it.source == *scope);
@@ -155,6 +178,8 @@ enum Job {
     Count(Scope, usize),
     /// All of a source that lie below this place.
     Below(Scope, Place),
+    /// All but so many of what is held back of a source.
+    Held(Scope, usize),
     /// Tombstones from before this.
     Tombstones(Timestamp),
 }
@@ -195,6 +220,7 @@ impl Pruning {
                 jobs.push_back(Job::Age(scope.clone(), before));
             }
             if let Some(count) = source.and_then(|source| source.keep_entries) {
+                jobs.push_back(Job::Held(scope.clone(), count));
                 jobs.push_back(Job::Count(scope, count));
             }
         }
@@ -236,6 +262,13 @@ impl Pruning {
                 self.remove(store, topics, counters, &scope, &seqs, &mut pruned)?;
                 // A step that could remove nothing would come again for ever.
                 (below.len() == STEP && pruned.sightings > 0).then_some(Job::Below(scope, place))
+            }
+            Job::Held(scope, count) => {
+                let held = store.held(&scope, usize::MAX)?;
+                let (most, is_more) = (held.len().saturating_sub(count), held.len() > count + STEP);
+                let seqs: Vec<Seq> = held.iter().take(most.min(STEP)).map(|(_, seq)| *seq).collect();
+                self.remove(store, topics, counters, &scope, &seqs, &mut pruned)?;
+                (is_more && pruned.sightings > 0).then_some(Job::Held(scope, count))
             }
             Job::Tombstones(before) => self.fade(store, before, &mut pruned)?.then_some(Job::Tombstones(before)),
         };

@@ -109,7 +109,8 @@ impl Topics {
             return Ok(Some(rule.key.clone()));
         };
         let mut commit = Commit::default();
-        for entry in entries {
+        // What is held back belongs to no feed until it is released, and is placed then.
+        for entry in entries.into_iter().filter(|entry| entry.held.is_none()) {
             if let Some(write) = rule.placed(store, catalogue, entry, epoch, now)? {
                 commit.entries.push(write);
             }

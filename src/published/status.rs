@@ -70,6 +70,8 @@ pub struct SourceStatus {
     pub failures: u32,
     /// Sightings stored.
     pub entries: u64,
+    /// Of these so many are held back, as a mass re-issue.
+    pub held: u64,
     pub notes: Vec<String>,
 }
 

@@ -57,6 +57,7 @@ fn sources(text: &mut String, sources: &[SourceStatus]) {
     gauge("source_up", "1 when the last poll of the source succeeded.", &|source| Some(is_good(source)));
     gauge("source_failures", "Failed polls in a row.", &|source| Some(f64::from(source.failures)));
     gauge("source_entries", "Sightings stored of the source.", &|source| Some(number(source.entries)));
+    gauge("source_held_entries", "Entries held back as a mass re-issue.", &|source| Some(number(source.held)));
     gauge("source_last_success_seconds", "When the last poll succeeded, since 1970.", &last);
     family(text, "source_problem", "gauge", "Why the last poll failed.", sources.iter().filter_map(problem).collect());
 }

@@ -180,6 +180,7 @@ fn status() -> Status {
         health,
         reason: reason.map(str::to_owned),
         last_success: Some(Timestamp::UNIX_EPOCH),
+        held: 0,
         next_poll: None,
         failures: 2,
         entries: 7,

@@ -13,6 +13,7 @@ use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
+use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
 use crate::store::sketches::{self, SketchWrite};
@@ -55,6 +56,8 @@ pub struct Commit {
     pub sketches: Vec<SketchWrite>,
     /// What of a source's document has moved; before the document itself.
     pub moved: Option<(Scope, Vec<Move>)>,
+    /// Entries of `entries` that are held back no longer: whose they were, and since when.
+    pub let_out: HashMap<Seq, (Scope, Timestamp)>,
 }
 
 /// Longest wait of a reader for the sync of what it has read.
@@ -270,6 +273,7 @@ impl Store {
                 self.apply(&std::mem::take(&mut batch))?;
             }
             put_entry(&mut batch, write);
+            held::put(&mut batch, write, commit);
         }
         self.put_counters(&mut batch, commit);
         sketches::put(&mut batch, commit.at, &commit.sketches);

@@ -34,6 +34,8 @@ pub const LEFT: u8 = 0x10;
 pub const FADING: u8 = 0x11;
 /// Sighting → the text of its page.
 pub const PAGE: u8 = 0x12;
+/// Scope, since when, entry → nothing: what is held back of a source, in the order of time.
+pub const HELD: u8 = 0x13;
 
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
@@ -239,6 +241,30 @@ pub fn scoped<const N: usize>(key: &[u8]) -> Option<(Scope, [u8; N])> {
 pub fn leaving_parts(key: &[u8]) -> Option<(Scope, Place)> {
     let place = place(key)?;
     let scope = key.strip_prefix(&[FADING, LEAVING_TAG])?;
+    let scope = scope.get(..scope.len().checked_sub(16)?)?.strip_suffix(&[0])?;
+    Some((Scope(std::str::from_utf8(scope).ok()?.into()), place))
+}
+
+fn held_prefix(scope: &Scope) -> Vec<u8> {
+    joined(HELD, &[scope.as_str().as_bytes(), &[0]])
+}
+
+/// Ends as a membership's key does, so that [`place`] reads it.
+pub fn held(scope: &Scope, since: Timestamp, seq: Seq) -> Vec<u8> {
+    [&held_prefix(scope), &ordered(since)[..], &seq.0.to_be_bytes()].concat()
+}
+
+/// From and to (exclusive) of what is held back of a source.
+pub fn held_range(scope: &Scope) -> (Vec<u8>, Vec<u8>) {
+    let from = held_prefix(scope);
+    let to = [&from[..], &[0xff; 17]].concat();
+    (from, to)
+}
+
+/// What [`held`] joined.
+pub fn held_parts(key: &[u8]) -> Option<(Scope, Place)> {
+    let place = place(key)?;
+    let scope = key.strip_prefix(&[HELD])?;
     let scope = scope.get(..scope.len().checked_sub(16)?)?.strip_suffix(&[0])?;
     Some((Scope(std::str::from_utf8(scope).ok()?.into()), place))
 }

@@ -4,6 +4,7 @@ pub mod compact;
 pub mod engine;
 pub mod entries;
 mod filling;
+pub mod held;
 pub mod keys;
 pub mod memory;
 pub mod moment;

@@ -8,6 +8,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::Scope;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
 use crate::store::entries::Store;
+use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, RulesRecord};
 
@@ -50,7 +51,7 @@ impl Store {
     /// # Errors
     /// When more hangs on the entries than one batch holds; nothing has changed then.
     pub fn rearrange(&self, change: &Rearrangement, counters: &Counters) -> Result<(), StoreError> {
-        let (old, new) = (held(&change.before), held(&change.after));
+        let (old, new) = (keys_of(&change.before), keys_of(&change.after));
         let mut batch = Batch::default();
         put_core(&mut batch, change, counters);
         if batch.len() > WRITES_LIMIT {
@@ -84,7 +85,7 @@ impl Store {
     }
 }
 
-fn held(entries: &[Entry]) -> HashSet<(Key, Seq)> {
+fn keys_of(entries: &[Entry]) -> HashSet<(Key, Seq)> {
     let keys = |entry: &Entry| {
         let seq = entry.seq;
         let keys: Vec<Key> = entry.sightings.iter().flat_map(|sighting| sighting.keys.iter().copied()).collect();
@@ -125,6 +126,7 @@ fn put_core(batch: &mut Batch, change: &Rearrangement, counters: &Counters) {
     for (feed, epoch, place) in &change.joins {
         batch.put(keys::membership(feed, *epoch, *place), Vec::new());
     }
+    held::follow(batch, &change.before, &change.after);
     for (scope, seq, at) in &change.left_before {
         batch.delete(keys::left(scope, *seq));
         batch.delete(keys::leaving(scope, *at, *seq));

@@ -15,6 +15,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::Scope;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
 use crate::store::entries::{Store, WRITES_OF_ONE_ENTRY};
+use crate::store::held;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters};
 
@@ -211,6 +212,7 @@ fn put_removal(batch: &mut Batch, removal: &Removal) {
         batch.delete(keys::entry(seq));
         batch.delete(keys::id(before.id));
     }
+    held::follow(batch, [before], after);
     for (feed, epoch, place) in parts {
         batch.delete(keys::membership(feed, *epoch, *place));
     }

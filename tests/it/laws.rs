@@ -14,7 +14,9 @@ use feedmill::model::feed::{FeedId, FeedName, Format};
 use feedmill::model::source::{Scope, SourceKey};
 use feedmill::parse;
 use feedmill::poll::absorb;
+use feedmill::poll::committer::Committer;
 use feedmill::poll::prepare::{self, Fresh, Prepared};
+use feedmill::poll::quarantine::Release;
 use feedmill::poll::rearrange::{Desk, Rearranging};
 use feedmill::poll::retention::Pruning;
 use feedmill::poll::topics::Topics;
@@ -22,6 +24,7 @@ use feedmill::poll::window::Window;
 use feedmill::published::request::FeedRequest;
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
+use feedmill::store::engine::{Batch, Engine, Pairs, StoreError};
 use feedmill::store::entries::Store;
 use feedmill::store::keys::Place;
 use feedmill::store::memory::MemoryEngine;
@@ -137,7 +140,11 @@ impl World {
 
     /// A world whose sources all have further keys.
     fn with(more: &str) -> Self {
-        Self::of(&sources(more))
+        Self::configured(more, "")
+    }
+
+    fn configured(more: &str, tables: &str) -> Self {
+        Self::of(&[&sources(more), tables].concat())
     }
 
     /// A world with a feeds.toml of its own.
@@ -155,18 +162,30 @@ impl World {
 
     /// Polls a document; gives how many changes it made. The time of a poll belongs to the document, not to the order.
     pub(crate) fn poll(&mut self, source: usize, number: usize, document: &Document) -> usize {
+        self.try_poll(source, number, document).unwrap()
+    }
+
+    fn try_poll(&mut self, source: usize, number: usize, document: &Document) -> Result<usize, StoreError> {
         let now = start() + TimeDelta::minutes(i64::try_from(number * 60 + source).unwrap());
-        self.poll_body(&key(source), rss(document, source).as_bytes(), now)
+        self.try_poll_body(&key(source), rss(document, source).as_bytes(), now)
     }
 
     /// Polls the bytes of a document; gives how many changes they made.
     pub(crate) fn poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> usize {
+        self.try_poll_body(key, body, now).unwrap()
+    }
+
+    fn try_poll_body(&mut self, key: &SourceKey, body: &[u8], now: Timestamp) -> Result<usize, StoreError> {
         let (state, last_document) = self.last.remove(key).unwrap_or_default();
-        self.absorb(prepared(key, body, state, &last_document, now), now)
+        self.try_absorb(prepared(key, body, state, &last_document, now), now)
     }
 
     /// Polls a document that was prepared; gives how many changes it made.
-    pub(crate) fn absorb(&mut self, mut prepared: Prepared, now: Timestamp) -> usize {
+    pub(crate) fn absorb(&mut self, prepared: Prepared, now: Timestamp) -> usize {
+        self.try_absorb(prepared, now).unwrap()
+    }
+
+    fn try_absorb(&mut self, mut prepared: Prepared, now: Timestamp) -> Result<usize, StoreError> {
         prepared.arrival.now = now;
         prepared.state.facts.last_success = Some(now);
         let (key, hashes) = (prepared.key.clone(), Arc::clone(&prepared.hashes));
@@ -176,10 +195,16 @@ impl World {
             prepared.looked = self.window.look(&self.store, &self.catalogue, arrival, seen).unwrap();
         }
         let absorbed =
-            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &self.window)
-                .unwrap();
+            absorb::absorb(&self.store, &self.topics, &self.catalogue, prepared, &mut self.counters, &self.window)?;
         self.last.insert(key, (absorbed.state, hashes));
-        absorbed.new + absorbed.joined + absorbed.updated
+        Ok(absorbed.new + absorbed.joined + absorbed.updated + absorbed.held)
+    }
+
+    /// Lets out everything that is held back of a source; gives how many entries that were.
+    fn release(&mut self, source: usize, now: Timestamp) -> u64 {
+        let mut release = Release::new(Scope::from(&key(source)), now, Timestamp::MAX_UTC);
+        while release.step(&self.store, &self.topics, &self.catalogue).unwrap().is_some() {}
+        release.released
     }
 
     pub fn poll_all(&mut self, documents: &[Vec<Document>], order: &[usize]) {
@@ -221,6 +246,16 @@ impl World {
                 assert!(entry.placements.iter().any(|it| it.feed == feed && it.sort_at == place.sort_at));
             }
         }
+        // What is held back is in no feed, and is found.
+        let mut held = BTreeSet::new();
+        for scope in self.store.holding().unwrap() {
+            held.extend(self.store.held(&scope, usize::MAX).unwrap().into_iter().map(|(_, seq)| seq));
+        }
+        for entry in &entries {
+            assert_eq!(entry.held.is_some(), held.remove(&entry.seq));
+            assert_eq!(entry.held.is_some(), entry.placements.is_empty());
+        }
+        assert!(held.is_empty());
         (entries.len() as u64, sightings as u64)
     }
 
@@ -594,5 +629,270 @@ proptest! {
         }
         let ids: BTreeSet<_> = published.values().map(|(id, _, _)| id).collect();
         prop_assert_eq!(ids.len(), published.len());
+    }
+}
+
+/// Entries of one source that say something of their own each, in texts that are long or short.
+fn issued(edition: &str, stories: std::ops::Range<usize>, is_long: bool, hours: i64) -> Document {
+    let item = |story: usize| Item {
+        guid: Some(format!("{edition}-{story}")),
+        url: Some(format!("http://{edition}.example/{edition}/{story}")),
+        title: format!("Story number {story} told once"),
+        text: if is_long { words(story) } else { format!("w{story}x0 w{story}x1 w{story}x2") },
+        age: i64::try_from(story).unwrap() + hours,
+    };
+    stories.map(item).collect()
+}
+
+/// An engine that fails after so many batches, as a crash in the midst of a commit would end it.
+struct Cut {
+    inner: Arc<MemoryEngine>,
+    left: std::sync::atomic::AtomicUsize,
+}
+
+impl Engine for Cut {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(key)
+    }
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        self.inner.scan(from, to, limit)
+    }
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        self.inner.scan_back(from, to, limit)
+    }
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        let left = self.left.load(std::sync::atomic::Ordering::Relaxed);
+        self.left.store(left.saturating_sub(1), std::sync::atomic::Ordering::Relaxed);
+        if left == 0 { Err(StoreError::Stuck("cut".to_owned())) } else { self.inner.apply(batch) }
+    }
+    fn sync(&self) -> Result<(), StoreError> {
+        self.inner.sync()
+    }
+    fn recover(&self) -> Result<(), StoreError> {
+        self.inner.recover()
+    }
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.inner.size_on_disk()
+    }
+}
+
+/// Polls one document after another, the second of them so that it ends after so many batches and is polled again; gives the world then,
+/// and what the second document changed when it was whole.
+fn interrupted(before: &Document, after: &Document, batches: usize) -> (World, usize) {
+    let mut world = World::with("merge = { reissue_limit = 10 }\n");
+    let engine = Arc::new(MemoryEngine::default());
+    let open = |left: usize| Store::new(Box::new(Cut { inner: Arc::clone(&engine), left: left.into() }));
+    world.store = open(usize::MAX);
+    let named: Vec<_> = world.catalogue.config.sources.iter().map(|it| (it.key.clone(), Vec::new())).collect();
+    world.store.scopes(&named).unwrap();
+    world.topics = Topics::read(&world.catalogue, &world.store).unwrap();
+    world.poll(0, 0, before);
+    let last = world.last[&key(0)].clone();
+    world.store = open(batches);
+    let is_whole = world.try_poll(0, 1, after).is_ok();
+    world.store = open(usize::MAX);
+    world.counters = world.store.counters().unwrap();
+    if is_whole {
+        return (world, usize::MAX);
+    }
+    world.last.insert(key(0), last);
+    let changes = world.poll(0, 1, after);
+    (world, changes)
+}
+
+#[test]
+fn a_re_issue_that_was_interrupted_brings_nothing_new_all_the_same() {
+    for (batches, is_long) in [(0, false), (1, true), (2, false), (3, true), (4, false), (5, true)] {
+        let (before, after) = (issued("old", 0..400, is_long, 700), issued("new", 0..400, is_long, 0));
+        let (mut world, _) = interrupted(&before, &after, batches);
+        assert_eq!(world.store.entries_after(Seq(0), usize::MAX).unwrap().len(), 400, "{batches}");
+        assert_eq!(world.poll(0, 2, &after), 0, "{batches}");
+    }
+}
+
+#[test]
+fn a_quarantine_that_was_interrupted_holds_everything_all_the_same() {
+    let (before, after) = (issued("old", 0..60, true, 700), issued("new", 500..900, true, 0));
+    for batches in 0..3 {
+        let (mut world, changes) = interrupted(&before, &after, batches);
+        assert!(changes <= 400, "it is cut");
+        assert_eq!(world.store.entries_after(Seq(0), usize::MAX).unwrap().len(), 460, "{batches}");
+        assert_eq!(world.places().len(), 60, "{batches}");
+        assert_eq!(world.poll(0, 2, &after), 0, "{batches}");
+        assert_eq!(world.release(0, start() + TimeDelta::days(9)), 400, "{batches}");
+        assert_eq!(world.places().len(), 460, "{batches}");
+        assert_eq!(world.poll(0, 3, &after), 0, "{batches}");
+    }
+}
+
+#[test]
+fn what_is_released_comes_last_and_the_oldest_first() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    assert_eq!(world.poll(0, 1, &issued("new", 100..160, true, 0)), 60);
+    let before = world.places();
+    assert_eq!(before.len(), 20);
+    let now = start() + TimeDelta::days(9);
+    assert_eq!(world.release(0, now), 60);
+    assert_eq!(world.release(0, now), 0);
+    let places = world.store.newest(&FeedId::All, 0, None, usize::MAX).unwrap();
+    let titles: Vec<String> = places
+        .iter()
+        .map(|it| world.store.entry(it.seq).unwrap().unwrap().sightings[0].title.clone().unwrap())
+        .collect();
+    let expected: Vec<String> =
+        (100..160).chain(0..20).map(|story| format!("Story number {story} told once")).collect();
+    assert_eq!(titles, expected);
+    assert!(places[..60].iter().all(|place| place.sort_at == now));
+    let after = world.places();
+    assert!(before.iter().all(|(seq, place)| after.get(seq) == Some(place)));
+}
+
+#[test]
+fn a_first_poll_and_the_smaller_part_of_a_document_are_never_held_back() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\n");
+    world.poll(0, 0, &issued("old", 0..200, true, 700));
+    world.poll(0, 1, &issued("old", 0..300, true, 700));
+    assert_eq!(world.places().len(), 300);
+    world.poll(0, 2, &issued("old", 0..10, true, 700));
+    world.poll(0, 3, &issued("old", 0..310, true, 700));
+    assert_eq!(world.places().len(), 310, "known ones are known, however many come back");
+    assert_eq!(world.count(), (310, 310));
+}
+
+#[test]
+fn what_another_source_carries_too_is_let_out() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    world.poll(0, 1, &issued("new", 100..160, true, 0));
+    // The same texts at another source, at its first poll and later.
+    world.poll(1, 1, &issued("other", 100..102, true, 0));
+    world.poll(1, 2, &issued("other", 100..104, true, 0));
+    assert_eq!(world.count(), (80, 84));
+    assert_eq!(world.places().len(), 24);
+    let own = FeedId::Source(Scope("s0".into()));
+    assert_eq!(world.store.newest(&own, 0, None, usize::MAX).unwrap().len(), 24);
+    let topic =
+        FeedId::Topic(world.catalogue.config.topics.iter().find(|it| it.key.as_str() == "t0").unwrap().key.clone());
+    let epoch = page::epoch(&world.store, &topic).unwrap();
+    assert_eq!(world.store.newest(&topic, epoch, None, usize::MAX).unwrap().len(), 24);
+    assert_eq!(world.release(0, start() + TimeDelta::days(9)), 56);
+    assert_eq!(world.places().len(), 80);
+    world.count();
+}
+
+#[test]
+fn what_is_held_back_goes_in_time_as_all_else_and_leaves_a_tombstone() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\nkeep = \"10d\"\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    world.poll(0, 1, &issued("new", 100..160, true, 0));
+    world.poll(0, 24, &issued("new", 100..130, true, 0));
+    // Thirty that are held back, and the twenty that were there before.
+    assert_eq!(world.prune(start() + TimeDelta::days(50)), 50);
+    assert_eq!(world.count(), (30, 30));
+    assert_eq!(world.release(0, start() + TimeDelta::days(50)), 30);
+    assert_eq!(world.poll(0, 24 * 51, &issued("new", 100..160, true, 0)), 0);
+}
+
+#[test]
+fn a_source_that_keeps_so_many_holds_no_more_back() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\nkeep_entries = 30\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    world.poll(0, 1, &issued("new", 100..160, true, 0));
+    assert_eq!(world.prune(start() + TimeDelta::days(1)), 30);
+    assert_eq!(world.count(), (50, 50));
+    assert_eq!(world.poll(0, 2, &issued("new", 100..160, true, 0)), 0);
+    assert_eq!(world.release(0, start() + TimeDelta::days(1)), 30);
+    assert_eq!(world.prune(start() + TimeDelta::days(1)), 20);
+}
+
+#[test]
+fn what_is_held_back_for_long_enough_is_released_by_itself() {
+    let mut world = World::configured("merge = { reissue_limit = 10 }\n", "[merging]\nrelease_after = \"1h\"\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    world.poll(0, 1, &issued("new", 100..400, true, 0));
+    let store = Arc::new(world.store);
+    let (told, changes) = std::sync::mpsc::channel();
+    let changed = Box::new(move |feeds: Option<&std::collections::HashSet<FeedId>>| told.send(feeds.cloned()).unwrap());
+    let committer = Committer::start(Arc::clone(&store), Arc::new(world.catalogue), changed).unwrap();
+    let scope = Scope("s0".into());
+    assert_eq!(committer.holding().of(&scope).unwrap().entries, 300);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // Any order brings the committer to look.
+    runtime.block_on(committer.settle()).unwrap();
+    while committer.holding().of(&scope).is_some() {
+        assert!(changes.recv().unwrap().unwrap().contains(&FeedId::All));
+    }
+    assert_eq!(store.newest(&FeedId::All, 0, None, usize::MAX).unwrap().len(), 320);
+}
+
+#[test]
+fn a_topic_that_is_worked_out_anew_leaves_out_what_is_held_back() {
+    let mut world = World::with("merge = { reissue_limit = 10 }\n");
+    world.poll(0, 0, &issued("old", 0..20, true, 700));
+    world.poll(0, 1, &issued("new", 100..160, true, 0));
+    let topic = world.catalogue.config.topics[0].key.clone();
+    let feed = FeedId::Topic(topic.clone());
+    let stored = world.store.topic(&topic).unwrap().unwrap();
+    // As if it had been defined otherwise.
+    let other = feedmill::store::record::TopicRecord { query: Some("x".to_owned()), ..stored };
+    world.store.define_topic(&topic, &other).unwrap();
+    world.topics = Topics::read(&world.catalogue, &world.store).unwrap();
+    // Some are released in the midst of it.
+    while world.topics.is_building() {
+        world.topics.build(&world.store, &world.catalogue, start()).unwrap();
+    }
+    let held = |world: &World| {
+        let epoch = page::epoch(&world.store, &feed).unwrap();
+        world.store.newest(&feed, epoch, None, usize::MAX).unwrap().len()
+    };
+    assert_eq!(held(&world), 20);
+    world.release(0, start() + TimeDelta::days(9));
+    assert_eq!(held(&world), 80);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: laws().cases / 4, ..laws() })]
+
+    /// Whatever the names, hosts and dates become, and whatever falls off at the end or comes new at the top.
+    #[test]
+    fn a_re_issue_brings_only_what_is_new(
+        count in 12_usize..40, lost in 0_usize..4, more in 0_usize..4, is_long in any::<bool>(), hours in 0_i64..1_400
+    ) {
+        let mut world = World::new();
+        world.poll(0, 0, &issued("old", 0..count, is_long, 700));
+        let ids = |world: &World| world.places().into_values().collect::<BTreeSet<_>>();
+        let before = ids(&world);
+        let after: Document = issued("new", lost..count, is_long, hours).into_iter().chain(issued("new", 500..500 + more, is_long, hours)).collect();
+        world.poll(0, 1, &after);
+        prop_assert_eq!(world.count().0, (count + more) as u64);
+        prop_assert!(ids(&world).is_superset(&before));
+        prop_assert_eq!(world.poll(0, 2, &after), 0);
+        world.last.clear();
+        prop_assert_eq!(world.poll(0, 3, &after), 0);
+    }
+
+    /// Held back or not, every observation is shown once when all is released.
+    #[test]
+    fn quarantine_loses_nothing_and_doubles_nothing(documents in with_bridges(), order in order()) {
+        let mut world = World::with("merge = { reissue_limit = 1 }\n");
+        world.poll_all(&documents, &order);
+        world.count();
+        for (source, documents) in documents.iter().enumerate() {
+            prop_assert_eq!(world.poll(source, documents.len(), documents.last().unwrap()), 0);
+        }
+        for source in 0..SOURCES {
+            world.release(source, start() + TimeDelta::days(2));
+        }
+        world.count();
+        for (source, documents) in documents.iter().enumerate() {
+            let scope = Scope::from(&SourceKey::new(&format!("s{source}")).unwrap());
+            for one in identified(documents.last().unwrap(), source, &scope) {
+                for feed in [FeedId::All, FeedId::Source(scope.clone())] {
+                    prop_assert_eq!(world.times_shown(&feed, 0, &scope, &one), 1);
+                }
+            }
+            prop_assert_eq!(world.poll(source, documents.len() + 1, documents.last().unwrap()), 0);
+        }
     }
 }

@@ -17,6 +17,7 @@ mod program;
 mod reading;
 mod recovery;
 mod rehearsal;
+mod reissue;
 mod rules;
 mod stories;
 mod tidy;

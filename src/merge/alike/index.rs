@@ -1,7 +1,7 @@
 //! The entries of a window of time, found by what they share: an inverted index over a sample of their word runs.
 //!
 //! A run is sampled by its own value, so that two texts sample the same of their common runs, however long either is: that is what
-//! finds a summary beside the full text, where hashing whole texts into buckets (MinHash, SimHash) finds nothing. It proposes;
+//! finds a summary beside the full text, where hashing whole texts into buckets (`MinHash`, `SimHash`) finds nothing. It proposes;
 //! whoever asks compares the texts themselves.
 
 use std::collections::{HashMap, VecDeque};

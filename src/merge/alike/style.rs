@@ -70,7 +70,7 @@ pub(super) fn plain(words: Vec<Word<'_>>) -> Vec<Word<'_>> {
             }
             Some(Meaning::Number(digits) | Meaning::Hundred(digits)) => {
                 word.hash = word_hash(digits);
-                word.folded = (*digits).to_owned();
+                (*digits).clone_into(&mut word.folded);
             }
         }
         plain.push(word);

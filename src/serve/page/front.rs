@@ -159,6 +159,13 @@ fn row(page: &mut String, source: &SourceStatus) -> fmt::Result {
     if source.health == Health::Failing && source.failures > 1 {
         write!(page, "<br><small>{} times in a row</small>", source.failures)?;
     }
+    if source.held > 0 {
+        let (held, key) = (source.held, &source.key);
+        write!(
+            page,
+            "<br><small>{held} entries are held back: <code>feedmill release {key}</code> lets them out</small>"
+        )?;
+    }
     for note in &source.notes {
         write!(page, "<br><small>{}</small>", Escaped(note))?;
     }

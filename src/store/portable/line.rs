@@ -93,6 +93,11 @@ pub(super) enum Line {
         scope: String,
         name: Hash,
     },
+    Held {
+        scope: String,
+        since: Millis,
+        entry: u64,
+    },
     Page {
         sighting: u64,
         at: Millis,
@@ -131,6 +136,7 @@ impl Line {
             Self::Leaving { .. } => "leaving",
             Self::Tombstone { .. } => "tombstone",
             Self::Fading { .. } => "fading",
+            Self::Held { .. } => "held",
             Self::Page { .. } => "page",
             Self::Rules { .. } => "rules",
             Self::Other { .. } => "other",
@@ -230,6 +236,9 @@ impl Line {
             Self::Fading { since, scope, name } => {
                 Ok((keys::fading(since.instant()?, &named(scope), name.0), Vec::new()))
             }
+            Self::Held { scope, since, entry } => {
+                Ok((keys::held(&named(scope), since.instant()?, Seq(*entry)), Vec::new()))
+            }
             other => Err(format!("`{}` is another kind of line", other.kind())),
         }
     }
@@ -293,8 +302,15 @@ fn known(key: &[u8], value: &[u8]) -> Result<Option<Line>, StoreError> {
             sighting.zip(record::read_page(value).ok()).map(|(sighting, page)| page_line(sighting, page))
         }
         keys::LEFT | keys::FADING | keys::TOMBSTONE => retention_line(key, value)?,
+        keys::HELD if value.is_empty() => held_line(key),
         _ => None,
     })
+}
+
+fn held_line(key: &[u8]) -> Option<Line> {
+    let (scope, place) = keys::held_parts(key)?;
+    let scope = scope.as_str().to_owned();
+    Some(Line::Held { scope, since: Millis::of(place.sort_at), entry: place.seq.0 })
 }
 
 fn page_line(sighting: Seq, page: PageText) -> Line {

@@ -79,7 +79,7 @@ fn write(number: u8) -> EntryWrite {
             first_seen: at(1_790_000_000_123),
             sightings: vec![sighting],
             placements: feeds.into_iter().map(|feed| Placement { feed, sort_at: at(-5) }).collect(),
-            held: None,
+            held: (number == 9).then(|| at(1_790_000_000_456)),
         },
     }
 }
@@ -114,8 +114,6 @@ fn filled() -> Store {
         counters: Some(Counters { next: 90, entries: 40, sightings: 40 }),
         sources: vec![(scope.clone(), Arc::new(state))],
         last_document: Some((scope.clone(), Arc::new(vec![[7; 16], [8; 16]]))),
-        at: None,
-        sketches: Vec::new(),
         moved: Some((
             scope,
             vec![
@@ -127,6 +125,7 @@ fn filled() -> Store {
                 },
             ],
         )),
+        ..Commit::default()
     };
     store.commit(&commit).unwrap();
     let page = PageText {
@@ -142,6 +141,11 @@ fn filled() -> Store {
     let rule = |is_apart| RuleRecord { is_apart, urls: vec!["https://a.example/1".to_owned()], query: None };
     let queried = RuleRecord { is_apart: true, urls: Vec::new(), query: Some("source:bbc".to_owned()) };
     store.put_rules(&RulesRecord { applied: vec![rule(true), queried], begun: vec![rule(false)] }).unwrap();
+    put_unknown(&store);
+    store
+}
+
+fn put_unknown(store: &Store) {
     let mut batch = Batch::default();
     batch.put(keys::FORMAT.to_vec(), vec![1]);
     // What a later version may have put there.
@@ -149,7 +153,6 @@ fn filled() -> Store {
     batch.put(b"\x01later".to_vec(), b"x".to_vec());
     batch.put([&[keys::KEY, 9], &[0; 24][..]].concat(), Vec::new());
     store.apply(&batch).unwrap();
-    store
 }
 
 fn contents(store: &Store) -> Pairs {
