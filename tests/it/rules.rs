@@ -13,7 +13,7 @@ use feedmill::select::page;
 use feedmill::store::portable::Export;
 use proptest::prelude::*;
 
-use crate::laws::{Document, Item, SOURCES, World, order, start, with_bridges, without_bridges, words};
+use crate::laws::{BY_KEYS, Document, Item, SOURCES, WAYS, World, order, start, with_bridges, without_bridges, words};
 use crate::origin::{Origin, Reply, rss};
 use crate::program::{HEAD, Program, told as run};
 
@@ -160,7 +160,7 @@ fn together() -> impl Strategy<Value = String> {
 
 prop_compose! {
     /// Documents in which some stories have nothing in common but one title.
-    fn with_titles()(documents in without_bridges(), titled in prop::collection::btree_set(0_usize..6, 0..3)) -> Vec<Vec<Document>> {
+    fn with_titles(ways: usize)(documents in without_bridges(ways), titled in prop::collection::btree_set(0_usize..6, 0..3)) -> Vec<Vec<Document>> {
         let item = |source: usize, item: Item| {
             let story = usize::try_from(item.age / 3).unwrap();
             if !titled.contains(&story) {
@@ -210,7 +210,7 @@ proptest! {
 
     #[test]
     fn a_rule_that_came_later_is_as_one_that_was_always_there(
-        documents in with_titles(), order in order(), rule in prop_oneof![apart(), together()]
+        documents in with_titles(WAYS.len()), order in order(), rule in prop_oneof![apart(), together()]
     ) {
         let mut later = polled("", &documents, &order);
         later.follow(&rule);
@@ -219,9 +219,10 @@ proptest! {
         check_nothing_lost(&later, &documents);
     }
 
+    /// But for what the words alone would join: published entries that no key tells to be one stay two when a rule went.
     #[test]
     fn a_rule_that_went_is_as_one_that_was_never_there(
-        documents in with_titles(), order in order(), rule in prop_oneof![apart(), together()]
+        documents in with_titles(BY_KEYS), order in order(), rule in prop_oneof![apart(), together()]
     ) {
         let never = polled("", &documents, &order);
         let mut once = polled(&rule, &documents, &order);
@@ -237,7 +238,7 @@ proptest! {
     /// Also when another edit comes before the work is done.
     #[test]
     fn work_that_was_interrupted_is_done_again(
-        documents in with_titles(), order in order(), one in prop_oneof![apart(), together()],
+        documents in with_titles(BY_KEYS), order in order(), one in prop_oneof![apart(), together()],
         other in prop_oneof![Just(String::new()), apart(), together()], steps in 0_usize..2
     ) {
         let mut world = polled("", &documents, &order);
@@ -319,7 +320,8 @@ fn item(guid: &str, title: &str, text: &str, age: i64) -> Item {
 /// Three copies of one text; another entry of the first source, and one of the title "Alike" at each of two sources.
 fn five() -> Vec<Vec<Document>> {
     let document = |source: usize| {
-        let copy = item(&format!("a{source}"), &format!("Headline {source}"), &words(1), 3);
+        let copy =
+            item(&format!("a{source}"), ["One headline", "A second one", "What the third says"][source], &words(1), 3);
         let alone =
             item(&format!("b{source}"), "Alike they are", &words(10 + source), 30 * i64::try_from(source).unwrap());
         let other = item("c", "Another thing", &words(20), 1);

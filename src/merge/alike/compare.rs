@@ -76,6 +76,8 @@ pub struct Measures {
     pub others: usize,
     /// Of these places, those whose words stand in the titles, too.
     pub titled: usize,
+    /// Words of the longest place, in the text that has less there, where either text has something of its own.
+    pub apart: usize,
     /// Other words, a few, before or behind all that is common.
     pub edges: usize,
     /// Share of the shorter title's words that the other title has; 1 where one has none, since that tells nothing apart.
@@ -118,7 +120,10 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
         let words = one.words[longest.one..].iter().take(longest.length.min(8)).map(|word| word.text);
         measures.sample = words.collect::<Vec<_>>().join(" ");
     }
-    for gap in align::gaps(&one.words, &other.words, &passages) {
+    let gaps = align::gaps(&one.words, &other.words, &passages);
+    let edges = align::edges(&one.words, &other.words, &passages);
+    measures.apart = gaps.iter().chain(&edges).map(|gap| gap.one.len().min(gap.other.len())).max().unwrap_or_default();
+    for gap in gaps {
         let Some(substitution) = substitution(&gap) else { continue };
         match substitution.kind {
             Kind::Number => measures.numbers += 1,
@@ -132,7 +137,6 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
         }
     }
     // Leads and footers may differ as they like, unless the titles differ in the same.
-    let edges = align::edges(&one.words, &other.words, &passages);
     measures.titled += edges.iter().filter_map(substitution).filter(|it| it.is_titled(one, other)).count();
     let small = edges.iter().filter(|gap| gap.one.len().max(gap.other.len()) <= EDGE);
     measures.edges = small.filter_map(substitution).count();
@@ -295,6 +299,8 @@ const WORDS_A_CHOICE: usize = 25;
 const ALIKE_TITLES: f32 = 0.5;
 /// Share of the common words that stand in one stretch, from which on it may be a lead, a footer or a quotation that two texts share.
 const ONE_STRETCH: f32 = 0.8;
+/// Words from which on each text has a passage of its own in the same place.
+const OWN_PASSAGE: usize = 8;
 
 /// Decides on what was measured. The thresholds say how much must be common; what differs can forbid it.
 pub fn judge(measures: &Measures, thresholds: Thresholds) -> Verdict {
@@ -319,7 +325,7 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
     };
     let has_substitutions = numbers + names + others > 0;
     let is_short_and_filled_in = shared < WORDS_A_NUMBER.1 && ratio <= SAME_LENGTH && others > 0;
-    let is_one_stretch = share(measures.longest, shared) >= ONE_STRETCH;
+    let is_one_stretch = share(measures.longest, shared) >= ONE_STRETCH && measures.apart >= OWN_PASSAGE;
     let objections = [
         (shorter < LEAST_WORDS, "the texts are too short to tell"),
         (containment < thresholds.containment, "too little of the shorter text stands in the other"),
