@@ -18,15 +18,18 @@ use crate::model::source::Scope;
 /// One of so many runs is sampled: a summary of thirty words keeps three or four. More would find two in a hundred summaries more, for
 /// a third more of memory.
 const SAMPLED: u32 = 8;
+/// Of so many runs at the beginning one in [`SAMPLED_EARLY`] is sampled: summaries are beginnings, and short.
+const EARLY: usize = 40;
+const SAMPLED_EARLY: u32 = 2;
 /// Most runs that are kept of one text, the smallest ones of the sample: of a text of 500 words all of it.
-const PRINTS: usize = 64;
+const PRINTS: usize = 80;
 /// A run that stands in more texts says nothing and is passed over.
 const COMMON: usize = 40;
 /// Most entries that are proposed, and so compared.
 const PROPOSALS: usize = 4;
 /// Least share of the smaller sample that two texts must have in common to be worth comparing.
 const WORTH: f32 = 0.2;
-/// Most texts at once, about 80 MB. Of a burst that brings more the oldest leave early.
+/// Most texts at once, about 100 MB. Of a burst that brings more the oldest leave early.
 const MOST: usize = 100_000;
 /// Dead postings are swept out when they are more than this share of all.
 const DEAD: usize = 4;
@@ -42,10 +45,21 @@ pub struct Sketch {
 impl Sketch {
     /// Samples the runs of a text's own words.
     pub fn of(shingles: impl Iterator<Item = Shingle>, own: Own) -> Self {
-        let mut prints: Vec<Shingle> = shingles.filter(|shingle| shingle % SAMPLED == 0).collect();
+        let (mut prints, mut later) = (Vec::new(), Vec::new());
+        for (at, shingle) in shingles.enumerate() {
+            if at < EARLY && shingle % SAMPLED_EARLY == 0 {
+                prints.push(shingle);
+            } else if shingle % SAMPLED == 0 {
+                later.push(shingle);
+            }
+        }
+        // Of what is too much the larger ones go in every text, so that two texts keep the same.
+        later.sort_unstable();
+        later.dedup();
+        later.truncate(PRINTS - prints.len());
+        prints.extend(later);
         prints.sort_unstable();
         prints.dedup();
-        prints.truncate(PRINTS);
         Self { prints, own }
     }
 }
