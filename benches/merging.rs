@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has nothing to say")]
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
+#![expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +46,7 @@ fn dice(number: u64) -> u64 {
 fn story(number: u64) -> String {
     let word = |at: u64| {
         let roll = dice(number * 1_009 + at);
-        let rank = if roll % 3 == 0 { dice(roll) % 60 } else { dice(roll) % 30_000 };
+        let rank = if roll.is_multiple_of(3) { dice(roll) % 60 } else { dice(roll) % 30_000 };
         format!("w{}", char_word(rank))
     };
     (0..60 + dice(number) % 340).map(word).collect::<Vec<_>>().join(" ")
@@ -69,7 +70,7 @@ fn at(number: u64) -> DateTime<Utc> {
 /// its end.
 fn document(first: u64) -> String {
     let item = |number: u64| {
-        let text = if number % 5 == 0 && number > 5_000 {
+        let text = if number.is_multiple_of(5) && number > 5_000 {
             let told = story(number - 1 - dice(number) % 4_000);
             let words: Vec<&str> = told.split(' ').collect();
             format!("From our desk w{} {}", char_word(number), words[..words.len() * 9 / 10].join(" "))

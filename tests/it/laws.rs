@@ -190,7 +190,7 @@ impl World {
         prepared.state.facts.last_success = Some(now);
         let (key, hashes) = (prepared.key.clone(), Arc::clone(&prepared.hashes));
         // Whether a poller looked before or not must make no difference.
-        if prepared.seen.len() % 2 == 0 {
+        if prepared.seen.len().is_multiple_of(2) {
             let Prepared { arrival, seen, .. } = &prepared;
             prepared.looked = self.window.look(&self.store, &self.catalogue, arrival, seen).unwrap();
         }

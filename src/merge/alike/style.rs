@@ -123,9 +123,9 @@ pub(super) fn digits(words: &[&Word<'_>]) -> String {
         let han = word.folded.chars().next().and_then(han_numeral);
         match han {
             // 四十一 is 41, 十二 is 12: a power of ten is a digit only where none stands before it.
-            Some(None) if follows_han => {}
-            Some(None) => digits.push('1'),
-            Some(Some(digit)) => digits.push(digit),
+            Some(Han::Power) if follows_han => {}
+            Some(Han::Power) => digits.push('1'),
+            Some(Han::Digit(digit)) => digits.push(digit),
             None => {
                 let number: String = word.folded.chars().filter(|letter| letter.is_numeric()).collect();
                 match number.parse::<u32>() {
@@ -140,15 +140,23 @@ pub(super) fn digits(words: &[&Word<'_>]) -> String {
     digits
 }
 
-/// A numeral of Han: a digit, or a power of ten.
-fn han_numeral(letter: char) -> Option<Option<char>> {
+/// A numeral of Han.
+#[derive(Clone, Copy)]
+enum Han {
+    Digit(char),
+    /// Ten, a hundred and so on.
+    Power,
+}
+
+fn han_numeral(letter: char) -> Option<Han> {
     let digits = "〇一二三四五六七八九";
     match letter {
-        '零' => Some(Some('0')),
-        '两' => Some(Some('2')),
-        '十' | '百' | '千' | '万' | '萬' => Some(None),
+        '零' => Some(Han::Digit('0')),
+        '两' => Some(Han::Digit('2')),
+        '十' | '百' | '千' | '万' | '萬' => Some(Han::Power),
         _ => {
-            (0..).zip(digits.chars()).find(|(_, digit)| *digit == letter).map(|(value, _)| char::from_digit(value, 10))
+            let value = digits.chars().position(|digit| digit == letter)?;
+            char::from_digit(u32::try_from(value).ok()?, 10).map(Han::Digit)
         }
     }
 }
