@@ -301,8 +301,12 @@ const NEAR_LENGTH: f32 = 1.2;
 /// Common words for each other number that an edited version may have, and for each other number or word that a text may have which is
 /// the same in all else.
 const WORDS_A_NUMBER: (usize, usize) = (60, 100);
-/// Common words for each other word that a house style may choose.
-const WORDS_A_CHOICE: usize = 25;
+/// Common words for each other word that a house style may choose, and where nothing else tells against a copy.
+const WORDS_A_CHOICE: (usize, usize) = (25, 10);
+/// Common words from which on a text under another headline may be written in another style throughout.
+const RESTYLED: usize = 80;
+/// Words of the longest place where either text may have its own then.
+const PHRASE: usize = 6;
 /// Share of the shorter title's words from which on titles look as if one were filled in where the other was.
 const ALIKE_TITLES: f32 = 0.5;
 /// Share of the common words that stand in one stretch, from which on it may be a lead, a footer or a quotation that two texts share.
@@ -325,14 +329,16 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
     let has_alike_titles = measures.titles >= ALIKE_TITLES;
     let is_filled_in = has_alike_titles && measures.titles < 1.0;
     let allowed_numbers = if ratio <= SAME_LENGTH { shared / WORDS_A_NUMBER.1 } else { 1 + shared / WORDS_A_NUMBER.0 };
+    // Beijing and Peking, a spokeswoman and Dr Berg; but the headlines must be two as well.
+    let allowed_names = if has_alike_titles { 0 } else { shared / WORDS_A_NUMBER.1 };
+    let is_restyled = !has_alike_titles && shared >= RESTYLED && numbers <= 1 && measures.apart <= PHRASE;
     let (others, allowed_others) = match () {
         () if has_alike_titles && ratio <= NEAR_LENGTH => (others + measures.edges, shared / WORDS_A_NUMBER.1),
-        () if measures.has_capitals => (others, 2 + shared / WORDS_A_CHOICE),
+        () if is_restyled => (others, 2 + shared / WORDS_A_CHOICE.1),
+        () if measures.has_capitals => (others, 2 + shared / WORDS_A_CHOICE.0),
         // Names and figures may be among them.
         () => (others, 1 + shared / WORDS_A_NUMBER.0),
     };
-    // Beijing and Peking, a spokeswoman and Dr Berg; but the headlines must be two as well.
-    let allowed_names = if has_alike_titles { 0 } else { shared / WORDS_A_NUMBER.1 };
     let has_substitutions = numbers + names + others > 0;
     let is_short_and_filled_in = shared < WORDS_A_NUMBER.1 && ratio <= SAME_LENGTH && others > 0;
     let is_one_stretch = share(measures.longest, shared) >= ONE_STRETCH && measures.apart >= OWN_PASSAGE;
@@ -353,7 +359,7 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
         (numbers > allowed_numbers, "other numbers stand in the same places"),
         (numbers > 0 && is_filled_in, "titles and texts look like one template with other numbers"),
         (measures.titled > 0, "what differs in the texts differs in the titles as well"),
-        (has_substitutions && containment < NEARLY_ALL, "other words stand in the same places"),
+        (has_substitutions && containment < NEARLY_ALL && !is_restyled, "other words stand in the same places"),
         (is_short_and_filled_in, "of so short a text each word that is another one counts"),
         (others > allowed_others, "too many other words stand in the same places"),
     ];
