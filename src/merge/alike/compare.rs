@@ -78,6 +78,8 @@ pub struct Measures {
     pub titled: usize,
     /// Words of the longest place, in the text that has less there, where either text has something of its own.
     pub apart: usize,
+    /// The same within what is common, without leads and footers.
+    pub apart_within: usize,
     /// Other words, a few, before or behind all that is common.
     pub edges: usize,
     /// Share of the shorter title's words that the other title has; 1 where one has none, since that tells nothing apart.
@@ -124,7 +126,10 @@ pub fn measure(one: &Reading<'_>, other: &Reading<'_>) -> Measures {
     }
     let gaps = align::gaps(&one.words, &other.words, &passages);
     let edges = align::edges(&one.words, &other.words, &passages);
-    measures.apart = gaps.iter().chain(&edges).map(|gap| gap.one.len().min(gap.other.len())).max().unwrap_or_default();
+    let longest =
+        |gaps: &[Gap<'_, '_>]| gaps.iter().map(|gap| gap.one.len().min(gap.other.len())).max().unwrap_or_default();
+    measures.apart_within = longest(&gaps);
+    measures.apart = measures.apart_within.max(longest(&edges));
     for gap in gaps {
         let Some(substitution) = substitution(&gap) else { continue };
         match substitution.kind {
@@ -305,6 +310,8 @@ const WORDS_A_NUMBER: (usize, usize) = (60, 100);
 const WORDS_A_CHOICE: (usize, usize) = (25, 10);
 /// Common words from which on a text under another headline may be written in another style throughout.
 const RESTYLED: usize = 80;
+/// Of the threshold so much is enough then, since each other word costs three runs.
+const RESTYLED_THRESHOLD: f32 = 0.75;
 /// Words of the longest place where either text may have its own then.
 const PHRASE: usize = 6;
 /// Share of the shorter title's words from which on titles look as if one were filled in where the other was.
@@ -331,7 +338,8 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
     let allowed_numbers = if ratio <= SAME_LENGTH { shared / WORDS_A_NUMBER.1 } else { 1 + shared / WORDS_A_NUMBER.0 };
     // Beijing and Peking, a spokeswoman and Dr Berg; but the headlines must be two as well.
     let allowed_names = if has_alike_titles { 0 } else { shared / WORDS_A_NUMBER.1 };
-    let is_restyled = !has_alike_titles && shared >= RESTYLED && numbers <= 1 && measures.apart <= PHRASE;
+    let is_restyled = !has_alike_titles && shared >= RESTYLED && numbers <= 1 && measures.apart_within <= PHRASE;
+    let threshold = if is_restyled { thresholds.threshold * RESTYLED_THRESHOLD } else { thresholds.threshold };
     let (others, allowed_others) = match () {
         () if has_alike_titles && ratio <= NEAR_LENGTH => (others + measures.edges, shared / WORDS_A_NUMBER.1),
         () if is_restyled => (others, 2 + shared / WORDS_A_CHOICE.1),
@@ -345,7 +353,7 @@ fn objection(measures: &Measures, thresholds: Thresholds) -> Option<&'static str
     let objections = [
         (shorter < LEAST_WORDS, "the texts are too short to tell"),
         (containment < thresholds.containment, "too little of the shorter text stands in the other"),
-        (ratio < LIKE_LENGTH && jaccard < thresholds.threshold, "the texts have too little in common"),
+        (ratio < LIKE_LENGTH && jaccard < threshold, "the texts have too little in common"),
         (
             shorter < SHORT && ratio < LIKE_LENGTH && containment < NEARLY_ALL,
             "the texts are short and not nearly the same",

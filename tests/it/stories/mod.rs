@@ -20,12 +20,13 @@ use score::{Share, Tally};
 use set::{Edit, Half, Pair};
 
 /// Least precision on the tuning half.
-const PRECISION: f64 = 0.99;
-/// Least recall on the tuning half of the classes that hold pairs which are the same, to be raised with it.
+const PRECISION: f64 = 0.995;
+/// Least recall on the tuning half of the classes that hold pairs which are the same, to be raised with it. A third of these pairs were
+/// written to be missed: other words in every sentence.
 const RECALL: &[(&str, f64)] =
-    &[("abridged", 0.95), ("copy", 0.95), ("edited", 0.95), ("markup", 0.95), ("summary", 0.95), ("wire", 0.95)];
+    &[("abridged", 0.80), ("copy", 0.60), ("edited", 0.80), ("markup", 0.88), ("summary", 0.73), ("wire", 0.65)];
 /// What the set cannot be smaller than.
-const PAIRS: usize = 1_000;
+const PAIRS: usize = 1_400;
 
 fn both_halves() -> Vec<(Half, Pair)> {
     let of = |half| set::read(&set::folder(), half).unwrap().into_iter().map(move |pair| (half, pair));
