@@ -1,6 +1,6 @@
 //! The whole store as it was at one moment, read in any order while the committer goes on writing.
 //!
-//! [`crate::store::snapshot`] is read once from the first key to the last; this is asked here and there, for as long as somebody tries
+//! A snapshot is read once from the first key to the last; this is asked here and there, for as long as somebody tries
 //! something out. Before a batch changes a key for the first time since that moment, its value is kept aside. What is kept aside is
 //! bounded; a moment that would need more can no longer be read.
 

@@ -6,7 +6,7 @@
 //! a short scan. A removed sighting leaves a tombstone for each of its names, so that it does not return as news. The
 //! record in the order of time is a hint: it counts only as far as the other one agrees.
 //!
-//! What people may still ask for, ids and addresses of entries, leaves a tombstone of no source ([`nobody`]): nothing is decided by
+//! What people may still ask for, ids and addresses of entries, leaves a tombstone of no source (`nobody`): nothing is decided by
 //! it, and it fades as the others do.
 
 use crate::model::Timestamp;
