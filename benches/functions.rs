@@ -17,8 +17,8 @@ use feedmill::poll::prepare::{self, Fresh, Prepared};
 use feedmill::poll::topics::Topics;
 use feedmill::poll::window::Window;
 use feedmill::published::request::FeedRequest;
-use feedmill::render::Fragments;
 use feedmill::render::sanitise::Sanitiser;
+use feedmill::render::{Fragments, Place};
 use feedmill::select::catalogue::Catalogue;
 use feedmill::select::page;
 use feedmill::store::entries::Store;
@@ -155,7 +155,7 @@ fn steps(criterion: &mut Criterion) {
     let clean = render::prepare(page, clean(&entries));
     for format in Format::ALL {
         writing.bench_function(format.suffix(), |bencher| {
-            bencher.iter(|| render::feed(&clean, format, &home_url, None));
+            bencher.iter(|| render::feed(&clean, format, &Place::at(home_url.clone())));
         });
     }
     writing.finish();

@@ -10,7 +10,7 @@ use feedmill::model::feed::Format;
 use feedmill::model::page::{Page, Presented, Provenance};
 use feedmill::model::source::SourceKey;
 use feedmill::render::sanitise::Sanitiser;
-use feedmill::render::{self, Fragments};
+use feedmill::render::{self, Fragments, Place};
 use feedmill::{model::Timestamp, parse};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
@@ -68,7 +68,7 @@ fuzz_target!(|bytes: &[u8]| {
     let page = Page { title: "All".to_owned(), home_url: address.clone(), entries };
     let prepared = render::prepare(page, fragments);
     for format in Format::ALL {
-        let document = render::feed(&prepared, format, &address, None);
+        let document = render::feed(&prepared, format, &Place::at(address.clone()));
         let again = parse::parse(&document, None, Some(&address), now).expect("what we publish is a feed");
         // A few entries may look encoded twice where the document that they are from did not.
         let notes: Vec<&String> = again.notes.iter().filter(|note| !note.contains("encoded twice")).collect();

@@ -307,6 +307,9 @@ impl Work {
         if synced.is_err() {
             self.unwritten.extend(facts);
         }
+        if let Err(error) = self.store.trim_journal() {
+            tracing::error!(%error, "what was read of the journal cannot be removed");
+        }
         let synced = synced.map_err(Arc::new);
         // First the marks: whoever is told may wait for what is marked.
         if everything {

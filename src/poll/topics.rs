@@ -108,7 +108,7 @@ impl Topics {
             rule.building = None;
             return Ok(Some(rule.key.clone()));
         };
-        let mut commit = Commit::default();
+        let mut commit = Commit { is_silent: true, ..Commit::default() };
         // What is held back belongs to no feed until it is released, and is placed then.
         for entry in entries.into_iter().filter(|entry| entry.held.is_none()) {
             if let Some(write) = rule.placed(store, catalogue, entry, epoch, now)? {

@@ -8,13 +8,15 @@ use crate::model::feed::Format;
 use crate::model::page::Provenance;
 use crate::render::{Clean, GENERATOR, Place, Prepared};
 
-pub(super) fn write(prepared: &Prepared, place: &Place<'_>) -> Vec<u8> {
+pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let page = &prepared.page;
     let mut links = vec![
         link("self", place.self_url.as_str(), Some(plain(Format::Atom.media_type()))),
         link("alternate", page.home_url.as_str(), Some("text/html")),
     ];
-    links.extend(place.next_url.map(|next| link("next", next.as_str(), Some(plain(Format::Atom.media_type())))));
+    links.extend(
+        place.next_url.as_ref().map(|next| link("next", next.as_str(), Some(plain(Format::Atom.media_type())))),
+    );
     let feed = Feed {
         title: Text::plain(page.title.as_str()),
         id: place.self_url.to_string(),

@@ -81,13 +81,13 @@ struct Sighting<'a> {
     score: f32,
 }
 
-pub(super) fn write(prepared: &Prepared, place: &Place<'_>) -> Vec<u8> {
+pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let feed = Feed {
         version: "https://jsonfeed.org/version/1.1",
         title: &prepared.page.title,
         home_page_url: prepared.page.home_url.as_str(),
         feed_url: place.self_url.as_str(),
-        next_url: place.next_url.map(url::Url::as_str),
+        next_url: place.next_url.as_ref().map(url::Url::as_str),
         items: prepared.entries.iter().map(item).collect(),
     };
     serde_json::to_vec(&feed).expect("these types have no value that JSON cannot hold")

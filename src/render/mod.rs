@@ -93,19 +93,27 @@ pub fn prepare(mut page: Page, fragments: Vec<Arc<Fragments>>) -> Prepared {
 }
 
 /// Writes a page in one format, under the address of that format.
-pub fn feed(prepared: &Prepared, format: Format, self_url: &Url, next_url: Option<&Url>) -> Vec<u8> {
-    let place = Place { self_url, next_url };
+pub fn feed(prepared: &Prepared, format: Format, place: &Place) -> Vec<u8> {
     match format {
-        Format::Atom => atom::write(prepared, &place),
-        Format::Rss => rss::write(prepared, &place),
-        Format::Json => json::write(prepared, &place),
+        Format::Atom => atom::write(prepared, place),
+        Format::Rss => rss::write(prepared, place),
+        Format::Json => json::write(prepared, place),
     }
 }
 
-/// Where a document is.
-struct Place<'a> {
-    self_url: &'a Url,
-    next_url: Option<&'a Url>,
+/// Where a document is, and what stands around it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub self_url: Url,
+    /// The feed's next page: what is older.
+    pub next_url: Option<Url>,
+}
+
+impl Place {
+    /// A document that stands alone.
+    pub fn at(self_url: Url) -> Self {
+        Self { self_url, next_url: None }
+    }
 }
 
 impl Prepared {

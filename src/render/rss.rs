@@ -11,11 +11,11 @@ use crate::model::Timestamp;
 use crate::model::feed::Format;
 use crate::render::{Clean, GENERATOR, Place, Prepared};
 
-pub(super) fn write(prepared: &Prepared, place: &Place<'_>) -> Vec<u8> {
+pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let page = &prepared.page;
     let media_type = Format::Rss.media_type().split(';').next().map(str::to_owned);
-    let mut links = vec![Link { mime_type: media_type.clone(), ..link("self", place.self_url, None) }];
-    links.extend(place.next_url.map(|next| Link { mime_type: media_type, ..link("next", next, None) }));
+    let mut links = vec![Link { mime_type: media_type.clone(), ..link("self", &place.self_url, None) }];
+    links.extend(place.next_url.as_ref().map(|next| Link { mime_type: media_type, ..link("next", next, None) }));
     let namespace = |prefix: &str, name: &str| (prefix.to_owned(), name.to_owned());
     let channel = Channel {
         title: page.title.clone(),

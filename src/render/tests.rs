@@ -11,6 +11,7 @@ use crate::model::feed::Media;
 use crate::model::page::{Page, Presented, Provenance};
 use crate::model::source::SourceKey;
 use crate::parse;
+use crate::render::Place;
 use crate::render::opml::{self, Outline};
 use crate::render::sanitise::Sanitiser;
 use crate::render::{Fragments, feed, prepare};
@@ -80,7 +81,8 @@ fn written(samples: Vec<Sample>, format: Format) -> String {
     }
     let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
     let next = url("http://mill.example/next?before=1-2&limit=1");
-    String::from_utf8(feed(&prepare(page(entries), fragments), format, &self_url, Some(&next))).unwrap()
+    String::from_utf8(feed(&prepare(page(entries), fragments), format, &Place { self_url, next_url: Some(next) }))
+        .unwrap()
 }
 
 fn merged() -> Sample {

@@ -14,7 +14,7 @@ use crate::published::representation::Representation;
 use crate::published::request::{Cursor, FeedRequest, Refusal};
 use crate::published::why::{Account, Question};
 use crate::published::{Accounting, Door, Opening, Writing};
-use crate::render;
+use crate::render::{self, Place};
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
@@ -182,7 +182,7 @@ impl Prepared {
             let request = FeedRequest { before: Some(*next), ..request.clone() };
             address(&self.base, &request)
         });
-        let body = render::feed(&self.page, request.format, &self_url, next_url.as_ref());
+        let body = render::feed(&self.page, request.format, &Place { self_url, next_url });
         Representation::after(before, request.format.media_type(), body, self.last_change)
     }
 }

@@ -14,6 +14,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
 use crate::store::held;
+use crate::store::journal::Journal;
 use crate::store::keys::{self, Place};
 use crate::store::record::{self, Counters, TopicRecord};
 use crate::store::sketches::{self, SketchWrite};
@@ -58,6 +59,8 @@ pub struct Commit {
     pub moved: Option<(Scope, Vec<Move>)>,
     /// Entries of `entries` that are held back no longer: whose they were, and since when.
     pub let_out: HashMap<Seq, (Scope, Timestamp)>,
+    /// Nothing is new for followers of the journal: only a feed to come takes shape.
+    pub is_silent: bool,
 }
 
 /// Longest wait of a reader for the sync of what it has read.
@@ -69,6 +72,7 @@ pub struct Store {
     snapshots: Snapshots,
     commits: Mutex<Commits>,
     synced: Condvar,
+    journal: Journal,
     /// Keeps other processes out for as long as the store lives; see [`crate::store::open`].
     lock: Option<File>,
 }
@@ -83,7 +87,14 @@ struct Commits {
 
 impl Store {
     pub fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, snapshots: Snapshots::default(), commits: Mutex::default(), synced: Condvar::new(), lock: None }
+        Self {
+            engine,
+            snapshots: Snapshots::default(),
+            commits: Mutex::default(),
+            synced: Condvar::new(),
+            journal: Journal::default(),
+            lock: None,
+        }
     }
 
     fn commits(&self) -> MutexGuard<'_, Commits> {
@@ -142,6 +153,16 @@ impl Store {
     /// Every write goes through here, so that a snapshot misses none.
     pub(in crate::store) fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         self.snapshots.apply(self.engine.as_ref(), batch)
+    }
+
+    /// As [`Store::apply`], and told in the journal.
+    pub(in crate::store) fn apply_told(&self, mut batch: Batch) -> Result<(), StoreError> {
+        self.journal.tell(self.engine.as_ref(), &mut batch)?;
+        self.apply(&batch)
+    }
+
+    pub(in crate::store) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     pub fn counters(&self) -> Result<Counters, StoreError> {
@@ -266,11 +287,12 @@ impl Store {
     /// Applies a commit; visible at once, durable after [`Store::sync`].
     pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
         self.begin_commit();
+        let apply = |batch: Batch| if commit.is_silent { self.apply(&batch) } else { self.apply_told(batch) };
         let mut batch = Batch::default();
         for write in &commit.entries {
             if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
                 self.put_counters(&mut batch, commit);
-                self.apply(&std::mem::take(&mut batch))?;
+                apply(std::mem::take(&mut batch))?;
             }
             put_entry(&mut batch, write);
             held::put(&mut batch, write, commit);
@@ -279,7 +301,7 @@ impl Store {
         sketches::put(&mut batch, commit.at, &commit.sketches);
         for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {
             if batch.len() + 8 > WRITES_LIMIT {
-                self.apply(&std::mem::take(&mut batch))?;
+                apply(std::mem::take(&mut batch))?;
             }
             tombstone::put_move(&mut batch, scope, one);
         }
@@ -287,13 +309,13 @@ impl Store {
             batch.put(keys::last_document(scope), record::write_last_document(hashes));
         }
         for (scope, state) in &commit.sources {
-            if batch.len() >= WRITES_LIMIT {
-                self.apply(&std::mem::take(&mut batch))?;
+            if batch.len() + 1 >= WRITES_LIMIT {
+                apply(std::mem::take(&mut batch))?;
             }
             batch.put(keys::source(scope), record::write_source(state));
         }
         if !batch.is_empty() {
-            self.apply(&batch)?;
+            apply(batch)?;
         }
         Ok(())
     }
@@ -356,10 +378,14 @@ impl Store {
     /// Everything that was committed before is on the disk when it returns `Ok`.
     pub fn sync(&self) -> Result<(), StoreError> {
         let target = self.commits().applied;
+        let told = self.journal.written(self.engine())?;
         let result = self.engine.sync();
         let mut commits = self.commits();
         match &result {
-            Ok(()) => commits.synced = commits.synced.max(target),
+            Ok(()) => {
+                commits.synced = commits.synced.max(target);
+                self.journal.synced(told);
+            }
             Err(_) => commits.is_stuck = true,
         }
         drop(commits);
@@ -370,6 +396,7 @@ impl Store {
     /// Opens the engine anew after a failure; what was not synced may be gone.
     pub fn recover(&self) -> Result<(), StoreError> {
         self.engine.recover()?;
+        self.journal.forget();
         let mut commits = self.commits();
         commits.synced = commits.applied;
         commits.is_stuck = false;

@@ -19,7 +19,7 @@ pub const MEMBERSHIP: u8 = 0x06;
 pub const SKETCH: u8 = 0x07;
 pub const SOURCE: u8 = 0x08;
 pub const LAST_DOCUMENT: u8 = 0x09;
-/// Reserved: commit seq → what changed in which feed.
+/// Number → the entries that a batch changed.
 pub const JOURNAL: u8 = 0x0a;
 /// Reserved: feed, epoch, n → an archive page (RFC 5005).
 pub const ARCHIVE: u8 = 0x0b;
@@ -54,6 +54,15 @@ fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
         key.extend_from_slice(part);
     }
     key
+}
+
+pub fn journal(number: u64) -> Vec<u8> {
+    joined(JOURNAL, &[&number.to_be_bytes()])
+}
+
+/// The number that [`journal`] wrote.
+pub fn journal_number(key: &[u8]) -> Option<u64> {
+    key.strip_prefix(&[JOURNAL])?.try_into().ok().map(u64::from_be_bytes)
 }
 
 pub fn entry(seq: Seq) -> Vec<u8> {

@@ -5,6 +5,7 @@ pub mod engine;
 pub mod entries;
 mod filling;
 pub mod held;
+pub mod journal;
 pub mod keys;
 pub mod memory;
 pub mod moment;

@@ -54,7 +54,7 @@ impl Store {
         let (old, new) = (keys_of(&change.before), keys_of(&change.after));
         let mut batch = Batch::default();
         put_core(&mut batch, change, counters);
-        if batch.len() > WRITES_LIMIT {
+        if batch.len() >= WRITES_LIMIT {
             return Err(StoreError::Stopped(format!(
                 "{} entries at once are too many to rearrange",
                 change.before.len()
@@ -66,16 +66,16 @@ impl Store {
         // The order of a set is chance; that of a batch should not be.
         added.sort_unstable();
         gone.sort_unstable();
-        if batch.len() + added.len() + gone.len() <= WRITES_LIMIT {
+        if batch.len() + added.len() + gone.len() < WRITES_LIMIT {
             put_keys(&mut batch, &added, &gone);
-            return self.apply(&batch);
+            return self.apply_told(batch);
         }
         for added in added.chunks(WRITES_LIMIT) {
             let mut batch = Batch::default();
             put_keys(&mut batch, added, &[]);
             self.apply(&batch)?;
         }
-        self.apply(&batch)?;
+        self.apply_told(batch)?;
         for gone in gone.chunks(WRITES_LIMIT) {
             let mut batch = Batch::default();
             put_keys(&mut batch, &[], gone);

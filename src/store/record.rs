@@ -665,6 +665,21 @@ pub fn read_last_document(bytes: &[u8]) -> Result<Vec<[u8; 16]>, StoreError> {
     Ok(whole.to_vec())
 }
 
+#[derive(Encode, Decode)]
+struct ChangedRecord {
+    #[n(0)]
+    entries: Vec<u64>,
+}
+
+pub fn write_changed(entries: &[Seq]) -> Vec<u8> {
+    write(&ChangedRecord { entries: entries.iter().map(|seq| seq.0).collect() })
+}
+
+pub fn read_changed(bytes: &[u8]) -> Result<Vec<Seq>, StoreError> {
+    let record: ChangedRecord = read("the journal", bytes)?;
+    Ok(record.entries.into_iter().map(Seq).collect())
+}
+
 /// What of a topic decides its membership, and which generation of memberships follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct TopicRecord {

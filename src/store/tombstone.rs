@@ -128,7 +128,7 @@ impl Store {
                 if let Some(state) = &state {
                     batch.put(keys::source(scope), record::write_source(state));
                 }
-                self.apply(&std::mem::take(&mut batch))?;
+                self.apply_told(std::mem::take(&mut batch))?;
             }
         }
         Ok(())

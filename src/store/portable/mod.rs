@@ -37,6 +37,11 @@ const LINE_LIMIT: u64 = 1 << 30;
 /// Records of META that belong to one copy of a store and not to what it holds.
 const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED];
 
+/// Whether a record belongs to one copy of a store. So does the journal: followers of another copy have read nothing of it.
+fn is_own(key: &[u8]) -> bool {
+    OWN.contains(&key) || key.first() == Some(&keys::JOURNAL)
+}
+
 /// How many records there were, by kind.
 pub type Counts = BTreeMap<String, u64>;
 
@@ -100,7 +105,7 @@ impl Export {
             return Ok(None);
         }
         for (key, value) in &pairs {
-            if !OWN.contains(&key.as_slice()) {
+            if !is_own(key) {
                 let line = Line::of(key, value)?;
                 *self.counts.entry(line.kind().to_owned()).or_default() += 1;
                 push(&mut lines, &line)?;
@@ -218,7 +223,7 @@ impl<R: BufRead> Import<R> {
             *counts.entry(any.kind).or_default() += 1;
             let (key, value) =
                 line.record(&mut |summary, content| texts.write(summary, content)).map_err(|what| self.wrong(&what))?;
-            if key.first().is_none_or(|kind| *kind == 0 || *kind >= END[0]) || OWN.contains(&key.as_slice()) {
+            if key.first().is_none_or(|kind| *kind == 0 || *kind >= END[0]) || is_own(&key) {
                 return Err(self.wrong("this record cannot come from outside"));
             }
             filling.put(key, value)?;

@@ -157,7 +157,7 @@ fn put_unknown(store: &Store) {
 
 fn contents(store: &Store) -> Pairs {
     let pairs = store.engine().scan(&[0], END, usize::MAX).unwrap();
-    pairs.into_iter().filter(|(key, _)| key != keys::FORMAT).collect()
+    pairs.into_iter().filter(|(key, _)| key != keys::FORMAT && key[0] != keys::JOURNAL).collect()
 }
 
 fn exported(store: &Store) -> Vec<u8> {
