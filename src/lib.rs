@@ -26,6 +26,8 @@ pub mod published;
 
 pub mod select;
 
+pub mod hub;
+
 pub mod poll;
 
 pub mod republish;

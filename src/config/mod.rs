@@ -8,6 +8,7 @@
 mod address;
 mod check;
 pub mod edit;
+pub mod hub;
 mod merging;
 pub mod overrides;
 mod problem;
@@ -50,6 +51,7 @@ pub struct Config {
     pub store: StoreSettings,
     pub poll: PollSettings,
     pub merging: Merging,
+    pub hub: hub::Hub,
     /// In the order of the file.
     pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::config::address;
 use crate::config::check::{self, Declared};
+use crate::config::hub;
 use crate::config::merging::{self, Defaults};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
@@ -49,6 +50,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
     let (merging, defaults) = merging::merging(&mut root, &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
     let intervals = Intervals { keep: store.keep, ..intervals };
+    let hub = hub::hub(root.table("hub", "[hub]", &mut problems), server.public_url.is_some(), &mut problems);
     let declared =
         sources(root.table("sources", "[sources]", &mut problems), around, &intervals, &defaults, &mut problems);
     let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut problems);
@@ -64,7 +66,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         }
     }
     let topics = topics.into_iter().map(|topic| topic.value).collect();
-    problems.finish().map(|warnings| Config { server, store, poll, merging, sources, topics, warnings })
+    problems.finish().map(|warnings| Config { server, store, poll, merging, hub, sources, topics, warnings })
 }
 
 fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Server {
@@ -216,7 +218,7 @@ fn poll(mut table: Reader<'_>, problems: &mut Problems<'_>) -> (PollSettings, In
     (settings, intervals)
 }
 
-fn whole(number: i64) -> usize {
+pub(super) fn whole(number: i64) -> usize {
     usize::try_from(number).expect("bounds keep it positive")
 }
 
@@ -240,7 +242,7 @@ fn hosts(mut table: Reader<'_>, default: HostPace, problems: &mut Problems<'_>) 
     hosts
 }
 
-fn network(text: At<String>, problems: &mut Problems<'_>) -> Option<IpNet> {
+pub(super) fn network(text: At<String>, problems: &mut Problems<'_>) -> Option<IpNet> {
     let At { span, value } = text;
     let read = value.parse().ok().or_else(|| value.parse::<std::net::IpAddr>().ok().map(IpNet::from));
     if read.is_none() {

@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
+use crate::hub::Hub;
 use crate::model::feed::FeedId;
 use crate::model::source::SourceKey;
 use crate::poll::book::Book;
@@ -50,6 +51,8 @@ pub struct Mill {
     pub door: Arc<Cache>,
     /// How commands ask for accounts of entries.
     pub reading: StoreDoor,
+    /// Tells subscribers what is new.
+    pub hub: Arc<Hub>,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -110,6 +113,11 @@ impl Mill {
         let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
         let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
+        let hub = Hub::open(&store, followed.clone(), listening(address), Arc::clone(&polling.counters))?;
+        let hub = Arc::new(hub);
+        if drive == Drive::Schedule {
+            tasks.spawn(start_hub(&hub, &store, &rendering, &stop)?);
+        }
         let reading = rendering.clone();
         tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
@@ -120,6 +128,7 @@ impl Mill {
             marks,
             door,
             reading,
+            hub,
             config_problem: Mutex::new(None),
             wishes,
             address,
@@ -241,6 +250,21 @@ fn on_own_thread(
         let _ = ended.send(());
     })?;
     Ok(async move { drop(end.await) })
+}
+
+/// On a thread of its own, as polling: thousands of subscribers must not hold up anybody else.
+fn start_hub(
+    hub: &Arc<Hub>,
+    store: &Arc<Store>,
+    door: &StoreDoor,
+    stop: &CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let running = Arc::clone(hub).run(Arc::clone(store), door.clone(), stop.clone());
+    on_own_thread("hub", async move {
+        if let Err(error) = running.await {
+            tracing::error!("the hub tells nobody anything: {error}");
+        }
+    })
 }
 
 /// Tells whoever makes or keeps documents which feeds differ now; `None` stands for all.

@@ -21,6 +21,7 @@ use crate::daemon::settings::Settings;
 use crate::model::source::Location;
 use crate::poll::Drive;
 use crate::published::Door;
+use crate::published::hub::Subscribing;
 use crate::serve::{self, Service, Serving};
 
 /// Runs the daemon until SIGINT or SIGTERM.
@@ -46,6 +47,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         published: Arc::clone(&mill.published),
         door: Arc::clone(&mill.door) as Arc<dyn Door>,
         counters: Arc::clone(&mill.polling.counters),
+        hub: Some(Arc::clone(&mill.hub) as Arc<dyn Subscribing>),
     };
     let serving = Serving::start(listeners, service, connections, stop.clone()).context("no thread can be started")?;
     let watching = tokio::spawn(watch::run(settings, Arc::clone(&mill), stop.clone()));

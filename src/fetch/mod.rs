@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 mod pacing;
 pub mod page;
+pub mod push;
 mod request;
 mod robots;
 

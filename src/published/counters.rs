@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::published::hub::{HubCounters, HubCounts};
+
 /// The outcomes of a poll, in the order of the counters.
 pub const OUTCOMES: [&str; 5] = ["fresh", "not_modified", "failed", "throttled", "gone"];
 
@@ -14,6 +16,7 @@ pub struct Counters {
     updated: AtomicU64,
     /// Answers by the first digit of their status, from 1 to 5.
     answers: [AtomicU64; 5],
+    pub hub: HubCounters,
 }
 
 /// The counts at one moment.
@@ -24,6 +27,7 @@ pub struct Counts {
     pub joined: u64,
     pub updated: u64,
     pub answers: [u64; 5],
+    pub hub: HubCounts,
 }
 
 impl Counters {
@@ -54,6 +58,7 @@ impl Counters {
             joined: read(&self.joined),
             updated: read(&self.updated),
             answers: self.answers.each_ref().map(read),
+            hub: self.hub.read(),
         }
     }
 }

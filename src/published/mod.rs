@@ -2,6 +2,7 @@
 
 pub mod coding;
 pub mod counters;
+pub mod hub;
 pub mod representation;
 pub mod request;
 pub mod status;

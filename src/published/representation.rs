@@ -21,6 +21,8 @@ pub struct Representation {
     pub last_modified: Timestamp,
     /// As HTTP writes it.
     pub last_modified_date: Bytes,
+    /// What the `Link` header says of hub and address; `None` where there is nothing to say.
+    pub link: Option<Bytes>,
     pub identity: Coded,
     pub gzip: Coded,
     /// Made when the feed has been quiet for a while: see [`Representation::condensed`].
@@ -40,11 +42,17 @@ impl Representation {
         let name = blake3::hash(&body).to_hex().as_str()[..32].to_owned();
         let last_modified_date = Bytes::from(httpdate::fmt_http_date(last_modified.into()));
         if let Some(before) = before.filter(|before| before.name == name && before.media_type == media_type) {
-            return Self { last_modified, last_modified_date, ..before.clone() };
+            return Self { last_modified, last_modified_date, link: None, ..before.clone() };
         }
         let gzip = coded(&name, Coding::Gzip, coding::gzip(&body));
         let identity = coded(&name, Coding::Identity, body);
-        Self { media_type, last_modified, last_modified_date, identity, gzip, brotli: None, zstd: None, name }
+        Self { media_type, last_modified, last_modified_date, link: None, identity, gzip, brotli: None, zstd: None, name }
+    }
+
+    /// The same document under a `Link` header, which must be visible letters.
+    #[must_use]
+    pub fn linked(self, link: Option<String>) -> Self {
+        Self { link: link.map(Bytes::from), ..self }
     }
 
     /// The same document with the codings that cost more and are smaller.

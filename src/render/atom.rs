@@ -17,6 +17,7 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     links.extend(
         place.next_url.as_ref().map(|next| link("next", next.as_str(), Some(plain(Format::Atom.media_type())))),
     );
+    links.extend(place.hub_url.as_ref().map(|hub| link("hub", hub.as_str(), None)));
     let feed = Feed {
         title: Text::plain(page.title.as_str()),
         id: place.self_url.to_string(),

@@ -15,7 +15,16 @@ struct Feed<'a> {
     feed_url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -88,6 +97,7 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
         home_page_url: prepared.page.home_url.as_str(),
         feed_url: place.self_url.as_str(),
         next_url: place.next_url.as_ref().map(url::Url::as_str),
+        hubs: place.hub_url.iter().map(|url| Hub { kind: "WebSub", url: url.as_str() }).collect(),
         items: prepared.entries.iter().map(item).collect(),
     };
     serde_json::to_vec(&feed).expect("these types have no value that JSON cannot hold")

@@ -107,12 +107,14 @@ pub struct Place {
     pub self_url: Url,
     /// The feed's next page: what is older.
     pub next_url: Option<Url>,
+    /// The hub that tells of news (WebSub §4).
+    pub hub_url: Option<Url>,
 }
 
 impl Place {
     /// A document that stands alone.
     pub fn at(self_url: Url) -> Self {
-        Self { self_url, next_url: None }
+        Self { self_url, next_url: None, hub_url: None }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let media_type = Format::Rss.media_type().split(';').next().map(str::to_owned);
     let mut links = vec![Link { mime_type: media_type.clone(), ..link("self", &place.self_url, None) }];
     links.extend(place.next_url.as_ref().map(|next| Link { mime_type: media_type, ..link("next", next, None) }));
+    links.extend(place.hub_url.as_ref().map(|hub| link("hub", hub, None)));
     let namespace = |prefix: &str, name: &str| (prefix.to_owned(), name.to_owned());
     let channel = Channel {
         title: page.title.clone(),

@@ -56,6 +56,14 @@ impl Catalogue {
         Self { config, base, scopes, standing, rules, places }
     }
 
+    /// The hub that our documents name: our own, else the first of those that are told of changes.
+    pub fn hub_url(&self) -> Option<Url> {
+        if self.config.hub.is_enabled {
+            return self.base.join("hub").ok();
+        }
+        self.config.server.public_url.as_ref().and(self.config.hub.ping.first()).cloned()
+    }
+
     /// For commands without a daemon: what the store knows of the sources' titles and sites.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::clock;
 use crate::model::Timestamp;
+use crate::model::entry::Seq;
 use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
 use crate::published::representation::Representation;
@@ -18,6 +19,7 @@ use crate::render::{self, Place};
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
+use crate::select::push;
 use crate::select::why::{self, Known};
 use crate::store::Handle;
 use crate::store::engine::StoreError;
@@ -97,6 +99,40 @@ impl StoreDoor {
         self.handle.run(job).await
     }
 
+    /// Which of the changed entries each of some requests asks for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn asked_for(
+        &self,
+        requests: Vec<FeedRequest>,
+        changed: Vec<Seq>,
+    ) -> Result<Vec<Vec<Seq>>, StoreError> {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let now = clock::now();
+        self.handle.run(move |store| page::asked_for(store, &catalogue, &requests, &changed, now)).await
+    }
+
+    /// A document of some entries alone, under the address of the whole one; `None` when the request asks for none of them (any more).
+    ///
+    /// # Errors
+    /// As for the whole document.
+    pub async fn news(&self, request: FeedRequest, entries: Vec<Seq>) -> Result<Option<Representation>, SelectError> {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let memory = Arc::clone(&self.memory);
+        let now = clock::now();
+        let job = move |store: &Store| {
+            let prepared = match page::select_among(store, &catalogue, &request, &entries, now) {
+                Ok(selection) if selection.entries.is_empty() => return Ok(Ok(None)),
+                Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
+                Err(error) => return Ok(Err(error)),
+            };
+            store.wait_for_sync()?;
+            Ok(Ok(Some(prepared.render(&request, None))))
+        };
+        self.handle.run(job).await?
+    }
+
     /// Makes the codings that take longer, and tells how long they took. One document at a time, beside everything else.
     pub async fn condensed(
         &self,
@@ -150,6 +186,7 @@ fn refused(error: StoreError) -> Refusal {
 struct Prepared {
     page: render::Prepared,
     base: Url,
+    hub_url: Option<Url>,
     last_change: Timestamp,
     next: Option<Cursor>,
 }
@@ -170,6 +207,7 @@ fn prepare(
     Ok(Prepared {
         page: render::prepare(page, fragments),
         base: catalogue.base.clone(),
+        hub_url: catalogue.hub_url(),
         last_change: selection.last_change,
         next: selection.next,
     })
@@ -182,8 +220,10 @@ impl Prepared {
             let request = FeedRequest { before: Some(*next), ..request.clone() };
             address(&self.base, &request)
         });
-        let body = render::feed(&self.page, request.format, &Place { self_url, next_url });
-        Representation::after(before, request.format.media_type(), body, self.last_change)
+        let hub_url = self.hub_url.clone();
+        let link = hub_url.as_ref().map(|hub| push::link(hub, &self_url));
+        let body = render::feed(&self.page, request.format, &Place { self_url, next_url, hub_url });
+        Representation::after(before, request.format.media_type(), body, self.last_change).linked(link)
     }
 }
 

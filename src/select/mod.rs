@@ -7,6 +7,7 @@ pub mod door;
 mod fragments;
 pub mod likeness;
 pub mod page;
+pub mod push;
 mod recent;
 pub mod revisions;
 pub mod why;

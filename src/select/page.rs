@@ -7,7 +7,7 @@ use chrono::DurationRound;
 use crate::config::Topic;
 use crate::merge::present;
 use crate::model::Timestamp;
-use crate::model::entry::{Entry, Texts};
+use crate::model::entry::{Entry, Seq, Texts};
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::page::Presented;
 use crate::model::source::SourceKey;
@@ -104,6 +104,66 @@ pub fn select(
     Ok(selection)
 }
 
+/// Which of some entries the request asks for, each list in the order of the entries. What they belong to was decided when they
+/// came, so nothing else is read.
+pub(super) fn asked_for(
+    store: &Store,
+    catalogue: &Catalogue,
+    requests: &[FeedRequest],
+    entries: &[Seq],
+    now: Timestamp,
+) -> Result<Vec<Vec<Seq>>, StoreError> {
+    let mut found = vec![Vec::new(); requests.len()];
+    let mut filters = Vec::new();
+    for (index, request) in requests.iter().enumerate() {
+        let Some(feed) = catalogue.feed_id(&request.feed) else { continue };
+        match Filter::read(catalogue, request, minute(now)) {
+            Ok(filter) => filters.push((index, feed, filter)),
+            Err(SelectError::Store(error)) => return Err(error),
+            // A query of another version of the language finds nothing.
+            Err(_) => {}
+        }
+    }
+    for seq in entries {
+        let Some(entry) = store.entry(*seq)? else { continue };
+        for (index, feed, filter) in &filters {
+            let is_in = entry.placements.iter().any(|placement| placement.feed == *feed);
+            if is_in && filter.admit_entry(store, catalogue, &entry)?.is_some() {
+                found[*index].push(*seq);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A page of these entries alone, as far as the request asks for them: the newest, in the feed's order.
+pub(super) fn select_among(
+    store: &Store,
+    catalogue: &Catalogue,
+    request: &FeedRequest,
+    entries: &[Seq],
+    now: Timestamp,
+) -> Result<Selection, SelectError> {
+    let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
+    let filter = Filter::read(catalogue, request, minute(now))?;
+    let mut found = Vec::new();
+    for seq in entries {
+        let Some(entry) = store.entry(*seq)? else { continue };
+        let placement = entry.placements.iter().find(|placement| placement.feed == feed);
+        if let Some(placement) = placement
+            && let Some((touched, presented)) = filter.admit_entry(store, catalogue, &entry)?
+        {
+            found.push(((placement.sort_at, *seq), touched, presented));
+        }
+    }
+    found.sort_by_key(|(place, ..)| std::cmp::Reverse(*place));
+    let mut counts: HashMap<SourceKey, usize> = HashMap::new();
+    found.retain(|(_, _, presented)| !filter.is_over_share(presented, &mut counts));
+    found.truncate(request.limit.unwrap_or(PAGE));
+    let last_change = found.iter().map(|(_, touched, _)| *touched).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    Ok(Selection { entries: found.into_iter().map(|(.., presented)| presented).collect(), last_change, next: None })
+}
+
 fn minute(now: Timestamp) -> Timestamp {
     now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now)
 }
@@ -125,7 +185,7 @@ fn place(cursor: &Cursor) -> Result<Place, SelectError> {
     let sort_at = Timestamp::from_timestamp_millis(cursor.sort_at_ms).ok_or_else(|| {
         SelectError::Refused("`before` is no place in this feed; follow a page's `next` link".to_owned())
     })?;
-    Ok(Place { sort_at, seq: crate::model::entry::Seq(cursor.seq) })
+    Ok(Place { sort_at, seq: Seq(cursor.seq) })
 }
 
 fn cursor(place: Place) -> Cursor {
@@ -160,18 +220,27 @@ impl<'a> Filter<'a> {
         place: Place,
     ) -> Result<Option<(Timestamp, Presented)>, StoreError> {
         let Some(entry) = store.entry(place.seq)? else { return Ok(None) };
-        let Some(shown) = present::shown(&entry, &catalogue.standing) else { return Ok(None) };
+        self.admit_entry(store, catalogue, &entry)
+    }
+
+    fn admit_entry(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        entry: &Entry,
+    ) -> Result<Option<(Timestamp, Presented)>, StoreError> {
+        let Some(shown) = present::shown(entry, &catalogue.standing) else { return Ok(None) };
         let published = present::published(shown);
         let too_old = self.not_before.is_some_and(|limit| published < limit)
             || self.request.since.is_some_and(|since| published < since);
         if too_old
             || self.request.until.is_some_and(|until| published >= until)
-            || !self.has_match(store, catalogue, &entry)?
+            || !self.has_match(store, catalogue, entry)?
         {
             return Ok(None);
         }
-        let Some(mut presented) = present::present(&entry, &catalogue.standing) else { return Ok(None) };
-        let mut touched = present::touched(&entry);
+        let Some(mut presented) = present::present(entry, &catalogue.standing) else { return Ok(None) };
+        let mut touched = present::touched(entry);
         if catalogue.standing.sources.get(&shown.source).is_some_and(|source| source.shows_pages)
             && let Some(page) = store.page_mark(shown.seq)?
         {

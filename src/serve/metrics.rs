@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::published::counters::{Counts, OUTCOMES};
+use crate::published::hub::HubCounts;
 use crate::published::status::{Health, SourceStatus, Status};
 
 /// A metric's samples: labels in braces, and value.
@@ -12,6 +13,7 @@ pub(super) fn write(status: &Status, counts: &Counts) -> String {
     let mut text = String::new();
     service(&mut text, status);
     since_start(&mut text, counts);
+    hub(&mut text, &counts.hub);
     sources(&mut text, &status.sources);
     text
 }
@@ -43,6 +45,20 @@ fn since_start(text: &mut String, counts: &Counts) {
     counter("polls_total", "Polls by outcome since the start.", by("outcome", &OUTCOMES, &counts.polls));
     counter("changes_total", "What polls brought since the start.", changes);
     counter("http_answers_total", "Answers by class of status since the start.", answers);
+}
+
+fn hub(text: &mut String, counts: &HubCounts) {
+    let mut gauge = |name, help, value| family(text, name, "gauge", help, vec![(String::new(), number(value))]);
+    gauge("hub_subscriptions", "Subscriptions at the hub.", counts.subscriptions);
+    gauge("hub_waiting", "Subscriptions that have not been told everything.", counts.waiting);
+    let by = |names: [&str; 2], values: [u64; 2]| -> Samples {
+        names.iter().zip(values).map(|(name, value)| (format!("{{outcome=\"{name}\"}}"), number(value))).collect()
+    };
+    let mut counter = |name, help, samples| family(text, name, "counter", help, samples);
+    let deliveries = by(["taken", "failed"], [counts.delivered, counts.failed]);
+    let verifications = by(["confirmed", "refused"], [counts.verified, counts.unverified]);
+    counter("hub_deliveries_total", "Deliveries to subscribers since the start.", deliveries);
+    counter("hub_verifications_total", "Callbacks asked whether they want it, since the start.", verifications);
 }
 
 fn sources(text: &mut String, sources: &[SourceStatus]) {

@@ -11,6 +11,7 @@ mod conditional;
 mod connection;
 mod entries;
 mod feeds;
+mod hub;
 mod listen;
 mod metrics;
 mod negotiate;
@@ -34,6 +35,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::published::counters::Counters;
+use crate::published::hub::Subscribing;
 use crate::published::{Door, Published};
 use crate::serve::pulse::Patience;
 use crate::serve::thread::Shared;
@@ -53,6 +55,8 @@ pub struct Service {
     pub published: Arc<Published>,
     pub door: Arc<dyn Door>,
     pub counters: Arc<Counters>,
+    /// Takes subscriptions (WebSub).
+    pub hub: Option<Arc<dyn Subscribing>>,
 }
 
 /// All addresses of the service.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED,
-    VARY,
+    LINK, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
@@ -35,6 +35,9 @@ pub(super) fn represent(representation: &Representation, headers: &HeaderMap, va
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(representation.media_type));
+        if let Some(link) = &representation.link {
+            fields.insert(LINK, shared(link));
+        }
         if coding != Coding::Identity {
             fields.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }

@@ -13,7 +13,7 @@ use crate::model::feed::{FeedName, Format};
 use crate::published::status::Status;
 use crate::render::opml::{self, Outline};
 use crate::serve::answer::BODY_LIMIT;
-use crate::serve::{Service, entries, feeds, metrics, page, plain};
+use crate::serve::{Service, entries, feeds, hub, metrics, page, plain};
 
 pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
@@ -25,6 +25,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/healthz", only_get(get(alive)))
         .route("/readyz", only_get(get(ready)))
         .route("/metrics", only_get(get(counts)))
+        .route("/hub", get(hub::about).post(hub::ask).fallback(async || plain::wrong_method()))
         .route("/topics/{name}", only_get(get(feeds::topic)))
         .route("/sources/{name}", only_get(get(feeds::source)))
         .route("/entries", only_get(get(entries::address)))

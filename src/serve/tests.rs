@@ -207,7 +207,7 @@ async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, axum::http::H
     published.set_status(Arc::new(status()));
     let ready = Representation::new(Format::Atom.media_type(), b"ready".to_vec(), Timestamp::UNIX_EPOCH);
     published.put(FeedName::All, Format::Atom, Arc::new(ready));
-    let service = Service { published, door: Arc::new(Echo), counters: Arc::new(Counters::default()) };
+    let service = Service { published, door: Arc::new(Echo), counters: Arc::new(Counters::default()), hub: None };
     let mut request = Request::builder().uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -37,6 +37,11 @@ pub const PAGE: u8 = 0x12;
 /// Scope, since when, entry → nothing: what is held back of a source, in the order of time.
 pub const HELD: u8 = 0x13;
 
+/// Topic and callback → a subscription at our hub.
+pub const SUBSCRIPTION: u8 = 0x14;
+
+/// Up to which record of the journal every subscriber was told, or is known to be behind.
+pub const HUB: &[u8] = b"\x15hub";
 /// Where the store's counters lie.
 pub const COUNTERS: &[u8] = b"\x01counters";
 /// The rules over merging that stored entries follow.
@@ -63,6 +68,10 @@ pub fn journal(number: u64) -> Vec<u8> {
 /// The number that [`journal`] wrote.
 pub fn journal_number(key: &[u8]) -> Option<u64> {
     key.strip_prefix(&[JOURNAL])?.try_into().ok().map(u64::from_be_bytes)
+}
+
+pub fn subscription(name: [u8; 16]) -> Vec<u8> {
+    joined(SUBSCRIPTION, &[&name])
 }
 
 pub fn entry(seq: Seq) -> Vec<u8> {

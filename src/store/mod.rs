@@ -19,6 +19,7 @@ pub mod sketches;
 pub mod sled;
 mod snapshot;
 pub mod source;
+pub mod subscriptions;
 pub mod tombstone;
 
 #[cfg(test)]

@@ -14,12 +14,13 @@ use crate::model::Timestamp;
 use crate::model::document::{Enclosure, Guid, Person, RawHtml};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
 use crate::model::feed::FeedId;
-use crate::model::source::{Scope, TopicKey, Validators};
+use crate::model::source::{Scope, Secret, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
 use crate::store::pages::PageText;
 use crate::store::sketches::SketchWrite;
 use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
+use crate::store::subscriptions::Subscription;
 use crate::store::tombstone::Tombstone;
 
 const VERSION: u8 = 1;
@@ -715,6 +716,68 @@ pub fn write_tombstone(tombstone: &Tombstone) -> Vec<u8> {
 pub fn read_tombstone(bytes: &[u8]) -> Result<Tombstone, StoreError> {
     let record: TombstoneRecord = read("a tombstone", bytes)?;
     Ok(Tombstone { since: instant(record.since), id: PublicId(record.id) })
+}
+
+#[derive(Encode, Decode)]
+struct SubscriptionRecord {
+    #[n(0)]
+    topic: String,
+    #[n(1)]
+    asked: String,
+    #[n(2)]
+    callback: String,
+    #[n(3)]
+    secret: Option<String>,
+    #[n(4)]
+    until: i64,
+    #[n(5)]
+    through: u64,
+    #[n(6)]
+    failures: u32,
+    #[n(7)]
+    retry_at: Option<i64>,
+}
+
+pub fn write_subscription(subscription: &Subscription) -> Vec<u8> {
+    let Subscription { topic, asked, callback, secret, until, through, failures, retry_at } = subscription;
+    write(&SubscriptionRecord {
+        topic: topic.to_string(),
+        asked: asked.clone(),
+        callback: callback.to_string(),
+        secret: secret.as_ref().map(|secret| secret.reveal().to_owned()),
+        until: millis(*until),
+        through: *through,
+        failures: *failures,
+        retry_at: retry_at.map(millis),
+    })
+}
+
+pub fn read_subscription(bytes: &[u8]) -> Result<Subscription, StoreError> {
+    let record: SubscriptionRecord = read("a subscription", bytes)?;
+    Ok(Subscription {
+        topic: record.topic.into(),
+        asked: record.asked,
+        callback: record.callback.into(),
+        secret: record.secret.map(Secret::new),
+        until: instant(record.until),
+        through: record.through,
+        failures: record.failures,
+        retry_at: record.retry_at.map(instant),
+    })
+}
+
+#[derive(Encode, Decode)]
+struct HubRecord {
+    #[n(0)]
+    through: u64,
+}
+
+pub fn write_hub(through: u64) -> Vec<u8> {
+    write(&HubRecord { through })
+}
+
+pub fn read_hub(bytes: &[u8]) -> Result<u64, StoreError> {
+    read("the hub", bytes).map(|record: HubRecord| record.through)
 }
 
 /// One rule over merging, as it was written.

@@ -35,7 +35,7 @@ fn server(connections: usize, patience: Patience) -> Server {
     let ready = Representation::new("text/plain", b"ready".to_vec(), Timestamp::UNIX_EPOCH);
     published.put(FeedName::All, Format::Atom, Arc::new(ready));
     let counters = Arc::new(Counters::default());
-    let service = Service { published: Arc::clone(&published), door: Arc::new(Echo), counters: Arc::clone(&counters) };
+    let service = Service { published: Arc::clone(&published), door: Arc::new(Echo), counters: Arc::clone(&counters), hub: None };
     let stop = CancellationToken::new();
     let listeners = listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let address = listeners.address;

@@ -35,7 +35,7 @@ const STEP: usize = 256;
 const LINE_LIMIT: u64 = 1 << 30;
 
 /// Records of META that belong to one copy of a store and not to what it holds.
-const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED];
+const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED, keys::HUB];
 
 /// Whether a record belongs to one copy of a store. So does the journal: followers of another copy have read nothing of it.
 fn is_own(key: &[u8]) -> bool {
