@@ -7,6 +7,7 @@ mod lex;
 mod matching;
 mod needs;
 mod parse;
+mod pattern;
 mod show;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use matching::{Candidate, Facts};
 pub use needs::Needs;
 
 use crate::model::Timestamp;
+use crate::query::pattern::Pattern;
 
 /// Longest query, in characters. Longer ones are not typed by people.
 pub const LENGTH_LIMIT: usize = 2_000;
@@ -24,6 +26,8 @@ pub const LENGTH_LIMIT: usize = 2_000;
 pub const TERMS_LIMIT: usize = 100;
 /// Deepest nesting of brackets; bounds the stack.
 pub const DEPTH_LIMIT: usize = 20;
+/// Most patterns (`regex:`). Each may be tried on whole texts.
+pub const PATTERNS_LIMIT: usize = 5;
 
 /// Why a query cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +76,11 @@ enum Term {
     Category(String),
     Source(String),
     Topic(String),
-    /// Lower case.
+    /// A range, in small letters.
     Language(String),
     /// Folded.
     Address(String),
+    Pattern(Pattern),
     HasEnclosure,
     /// From this instant on, and as it was written.
     After(Timestamp, String),
@@ -98,6 +103,24 @@ impl Query {
     /// Whether a sighting, as a whole, is what the query asks for. `now` matters to `newer:` alone.
     pub fn matches(&self, candidate: &Candidate<'_>, now: Timestamp) -> bool {
         matching::matches(&self.root, candidate, now)
+    }
+
+    /// What `lang:` with this range asks for; the range is one that [`crate::text::language::range`] gave.
+    pub fn of_language(range: String) -> Self {
+        Self { root: Node::Term(Term::Language(range)) }
+    }
+
+    /// Both at once.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut nodes = Vec::new();
+        for node in [self.root, other.root] {
+            match node {
+                Node::And(inner) => nodes.extend(inner),
+                node => nodes.push(node),
+            }
+        }
+        Self { root: Node::And(nodes) }
     }
 }
 

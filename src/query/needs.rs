@@ -35,7 +35,7 @@ pub enum Needs {
 }
 
 impl Query {
-    /// What no sighting can lack that this query finds. What an index cannot tell (`-`, `url:`, `newer:`) is left out.
+    /// What no sighting can lack that this query finds. What an index cannot tell (`-`, `url:`, `regex:`, `newer:`) is left out.
     pub fn needs(&self) -> Needs {
         needs(&self.root)
     }
@@ -90,7 +90,7 @@ fn of_term(term: &Term) -> Needs {
         Term::HasEnclosure => Needs::HasEnclosure,
         Term::After(at, _) => Needs::After(*at),
         Term::Before(at, _) => Needs::Before(*at),
-        Term::Address(_) | Term::Newer(..) => Needs::Anything,
+        Term::Address(_) | Term::Newer(..) | Term::Pattern(_) => Needs::Anything,
     }
 }
 
@@ -132,6 +132,7 @@ mod tests {
             ("(a OR url:x) b", "Any b"),
             ("(a OR b c) (d e)", "all [any [Any a, all [Any b, Any c]], Any d, Any e]"),
             ("url:example.org newer:24h", "anything"),
+            ("regex:/a.c/ (b OR c)", "any [Any b, Any c]"),
             ("category:\"World News\" lang:en-GB", "all [category world news, language en-gb]"),
             ("source:bbc topic:world has:enclosure", "all [source bbc, topic world, enclosure]"),
             ("after:2026-11-01 before:2026-12", "all [after 2026-11-01, before 2026-12-01]"),
