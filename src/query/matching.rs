@@ -52,7 +52,6 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    #[expect(dead_code, reason = "the set will look at them")]
     pub(super) fn facts(&self) -> &Facts<'a> {
         &self.facts
     }

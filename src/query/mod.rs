@@ -8,6 +8,7 @@ mod matching;
 mod needs;
 mod parse;
 mod pattern;
+pub mod set;
 mod show;
 
 #[cfg(test)]
