@@ -69,6 +69,7 @@ const BORDERS: &[(&str, &[&str])] = &[
             "src/published/why.rs",
             "src/render/json.rs",
             "src/daemon/control.rs",
+            "src/daemon/query.rs",
             "src/rehearsal/report.rs",
             "src/store/portable/",
         ],
