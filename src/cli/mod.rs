@@ -12,6 +12,7 @@ mod list;
 mod parse;
 mod plan;
 mod poll;
+mod query;
 mod release;
 mod replay;
 mod sparing;
@@ -129,6 +130,11 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Finds entries by a query, as feeds of an address with `?q=` do.
+    ///
+    /// Exit code 0: found; 1: nothing found; 2: a mistake in the query. Into a pipe it writes a line for each entry: time, sources, title
+    /// and address, with tabs between.
+    Query(query::Wanted),
     /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
     Why(why::Wanted),
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
@@ -195,6 +201,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
             Task::Release { source } => release::run(&settings, &source).await,
+            Task::Query(wanted) => query::run(&settings, wanted).await,
             Task::Why(wanted) => why::run(&settings, wanted).await,
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::daemon::mill::Mill;
+use crate::daemon::query::{self, Found, FoundDocument};
 use crate::daemon::trial;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
@@ -52,6 +53,8 @@ pub enum Question {
         asked: String,
         feed: Option<String>,
     },
+    /// Answered with `Found` or `Document`.
+    Query(query::Asked),
     /// Answered with what is told, as it is found.
     Plan(Asked),
     /// The same.
@@ -71,6 +74,8 @@ pub enum Answer {
     /// How many entries there are.
     Exporting(u64),
     Account(Box<Account>),
+    Found(Found),
+    Document(FoundDocument),
     Told(Told),
     /// The question is a mistake.
     Refused(String),
@@ -241,6 +246,10 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
         Ok(Question::Why { asked, feed }) => match say(&explain(&mill, &asked, feed).await).await {
+            Ok(()) => say(&Answer::Done).await,
+            gone => gone,
+        },
+        Ok(Question::Query(asked)) => match say(&query::answer(&mill.reading, &mill.catalogue(), &asked).await).await {
             Ok(()) => say(&Answer::Done).await,
             gone => gone,
         },

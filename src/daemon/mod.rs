@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod mill;
+pub mod query;
 pub mod settings;
 mod status;
 mod trial;

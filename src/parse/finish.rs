@@ -21,8 +21,13 @@ pub(super) fn finish(parsed: &mut Parsed, now: Timestamp) {
         parsed.observations.truncate(ENTRIES);
     }
     let mut absurd = 0_usize;
+    let language = parsed.header.language.as_deref().map(str::trim).filter(|tag| !tag.is_empty());
     for observation in &mut parsed.observations {
         absurd += bounded(observation, now);
+        // What a feed says of itself holds for its entries.
+        if observation.language.is_none() {
+            observation.language = language.map(str::to_owned);
+        }
     }
     if absurd > 0 {
         parsed.notes.push(format!("{absurd} dates before 1970 or more than a day ahead were left out"));

@@ -6,6 +6,7 @@ use url::form_urlencoded;
 use crate::model::Timestamp;
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{SourceKey, TopicKey};
+use crate::text::language;
 
 /// Most entries of one document.
 pub const LIMIT: usize = 2_000;
@@ -27,6 +28,16 @@ pub struct Cursor {
     pub seq: u64,
 }
 
+/// In which order a document lists what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// The feed's own order, in which no entry ever moves: by the place that an entry took when it arrived.
+    #[default]
+    Seen,
+    /// By the time of publishing, newest first, among the newest places of the feed.
+    Published,
+}
+
 /// One request for a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FeedRequest {
@@ -40,6 +51,12 @@ pub struct FeedRequest {
     pub until: Option<Timestamp>,
     /// 1 to [`LIMIT`].
     pub limit: Option<usize>,
+    /// Most entries of one shown source in the document; 1 to [`LIMIT`].
+    pub per_source: Option<usize>,
+    pub order: Order,
+    /// A range of languages in small letters, as `lang:` in the query.
+    pub language: Option<String>,
+    /// Under [`Order::Published`] its time is that of publishing.
     pub before: Option<Cursor>,
 }
 
@@ -55,6 +72,9 @@ impl FeedRequest {
             since: None,
             until: None,
             limit: None,
+            per_source: None,
+            order: Order::Seen,
+            language: None,
             before: None,
         }
     }
@@ -85,7 +105,13 @@ impl FeedRequest {
                 }
                 "since" => request.since = Some(instant("since", value)?),
                 "until" => request.until = Some(instant("until", value)?),
-                "limit" => request.limit = Some(limit(value)?),
+                "limit" => request.limit = Some(number("limit", value, 50)?),
+                "per_source" => request.per_source = Some(number("per_source", value, 5)?),
+                "order" => request.order = order(value)?,
+                "lang" => {
+                    let what = || bad("lang", &format!("`{value}` is no language code; write lang=en or lang=pt-br"));
+                    request.language = Some(language::range(value).ok_or_else(what)?)
+                }
                 "before" => request.before = Some(cursor(value)?),
                 _ => {}
             }
@@ -93,12 +119,16 @@ impl FeedRequest {
         Ok(request)
     }
 
-    /// The known parameters in the order of their names, so that equal requests have equal addresses. Without the `?`.
+    /// The known parameters in the order of their names, without what is so anyway, so that equal requests have equal addresses.
+    /// Without the `?`.
     pub fn to_query_string(&self) -> String {
         let instant = |at: Timestamp| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let parameters = [
             ("before", self.before.map(|before| format!("{}-{}", before.sort_at_ms, before.seq))),
+            ("lang", self.language.clone()),
             ("limit", self.limit.map(|limit| limit.to_string())),
+            ("order", Some("published".to_owned()).filter(|_| self.order == Order::Published)),
+            ("per_source", self.per_source.map(|share| share.to_string())),
             ("q", self.query.clone()),
             ("since", self.since.map(instant)),
             ("source", self.source.as_ref().map(ToString::to_string)),
@@ -130,9 +160,17 @@ fn instant(name: &str, value: &str) -> Result<Timestamp, Refusal> {
         .map_err(|_| bad(name, &format!("`{value}` is no time; write 2026-11-01 or 2026-11-01T08:00:00Z")))
 }
 
-fn limit(value: &str) -> Result<usize, Refusal> {
-    let limit = value.parse().ok().filter(|limit| (1..=LIMIT).contains(limit));
-    limit.ok_or_else(|| bad("limit", &format!("`{value}` is no number from 1 to {LIMIT}, such as limit=50")))
+fn number(name: &str, value: &str, example: usize) -> Result<usize, Refusal> {
+    let number = value.parse().ok().filter(|number| (1..=LIMIT).contains(number));
+    number.ok_or_else(|| bad(name, &format!("`{value}` is no number from 1 to {LIMIT}, such as {name}={example}")))
+}
+
+fn order(value: &str) -> Result<Order, Refusal> {
+    match value {
+        "seen" => Ok(Order::Seen),
+        "published" => Ok(Order::Published),
+        _ => Err(bad("order", &format!("`{value}` is not known; write order=published or order=seen"))),
+    }
 }
 
 fn cursor(value: &str) -> Result<Cursor, Refusal> {
@@ -162,6 +200,15 @@ mod tests {
         check("since=2026-11-01T08:00:00+02:00", Ok("since=2026-11-01T06%3A00%3A00Z"));
         check("before=-5000-42", Ok("before=-5000-42"));
         check("topic=world-news&source=bbc", Ok("source=bbc&topic=world-news"));
+        check("per_source=3&order=published&lang=EN_gb", Ok("lang=en-gb&order=published&per_source=3"));
+        check("order=seen&per_source=&lang=&order=", Ok(""));
+        check(
+            "until=2026-12-01&topic=t&since=2026-11-01&source=s&q=a&per_source=2000&order=published&limit=1&lang=de&before=1-2",
+            Ok(
+                "before=1-2&lang=de&limit=1&order=published&per_source=2000&q=a&since=2026-11-01T00%3A00%3A00Z&source=s&topic=t\
+                &until=2026-12-01T00%3A00%3A00Z",
+            ),
+        );
     }
 
     #[test]
@@ -169,6 +216,10 @@ mod tests {
         check("limit=0", Err("limit: `0` is no number from 1 to 2000, such as limit=50"));
         check("limit=many", Err("limit: `many` is no number from 1 to 2000, such as limit=50"));
         check("since=yesterday", Err("since: `yesterday` is no time; write 2026-11-01 or 2026-11-01T08:00:00Z"));
+        check("per_source=0", Err("per_source: `0` is no number from 1 to 2000, such as per_source=5"));
+        check("per_source=2001", Err("per_source: `2001` is no number from 1 to 2000, such as per_source=5"));
+        check("order=newest", Err("order: `newest` is not known; write order=published or order=seen"));
+        check("lang=english", Err("lang: `english` is no language code; write lang=en or lang=pt-br"));
         check("before=9", Err("before: `9` is no place in a feed; follow the `next` link of a page"));
     }
 }

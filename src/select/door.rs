@@ -97,6 +97,47 @@ impl StoreDoor {
         self.handle.run(job).await
     }
 
+    /// Renders a feed, and counts its entries.
+    ///
+    /// # Errors
+    /// When the request is a mistake, or the store cannot be read.
+    pub async fn document(&self, request: FeedRequest) -> Result<(usize, Representation), Refusal> {
+        let memory = Arc::clone(&self.memory);
+        self.selected(request, move |store, catalogue, request, selection| {
+            let entries = selection.entries.len();
+            let prepared = prepare(store, catalogue, &memory, request, selection)?;
+            store.wait_for_sync()?;
+            Ok((entries, prepared.render(request, None)))
+        })
+        .await
+    }
+
+    /// What a feed holds, unrendered.
+    ///
+    /// # Errors
+    /// As [`StoreDoor::document`].
+    pub async fn selection(&self, request: FeedRequest) -> Result<Selection, Refusal> {
+        self.selected(request, |store, _, _, selection| store.wait_for_sync().map(|()| selection)).await
+    }
+
+    /// Reads what a request selects, and makes something of it, on a thread that may block.
+    async fn selected<T: Send + 'static>(
+        &self,
+        request: FeedRequest,
+        make: impl FnOnce(&Store, &Catalogue, &FeedRequest, Selection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let now = clock::now();
+        let job = move |store: &Store| match page::select(store, &catalogue, &request, now) {
+            Ok(selection) => make(store, &catalogue, &request, selection).map(Ok),
+            Err(error) => Ok(Err(error)),
+        };
+        match self.handle.run(job).await {
+            Ok(made) => made.map_err(Into::into),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
     /// Makes the codings that take longer, and tells how long they took. One document at a time, beside everything else.
     pub async fn condensed(
         &self,
@@ -112,25 +153,8 @@ impl StoreDoor {
 
 impl Door for StoreDoor {
     fn feed(&self, request: FeedRequest) -> Opening {
-        let catalogue = Arc::clone(&self.catalogue.borrow());
-        let memory = Arc::clone(&self.memory);
-        let handle = self.handle.clone();
-        let now = clock::now();
-        Box::pin(async move {
-            let job = move |store: &Store| {
-                let prepared = match page::select(store, &catalogue, &request, now) {
-                    Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
-                    Err(error) => return Ok(Err(error)),
-                };
-                store.wait_for_sync()?;
-                Ok(Ok(prepared.render(&request, None)))
-            };
-            match handle.run(job).await {
-                Ok(Ok(representation)) => Ok(Arc::new(representation)),
-                Ok(Err(error)) => Err(error.into()),
-                Err(error) => Err(refused(error)),
-            }
-        })
+        let door = self.clone();
+        Box::pin(async move { door.document(request).await.map(|(_, representation)| Arc::new(representation)) })
     }
 
     fn account(&self, question: Question, write: Writing) -> Accounting {

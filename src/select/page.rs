@@ -11,8 +11,9 @@ use crate::model::entry::{Entry, Texts};
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::page::Presented;
 use crate::model::source::SourceKey;
-use crate::published::request::{Cursor, FeedRequest, Refusal};
+use crate::published::request::{Cursor, FeedRequest, Order, Refusal};
 use crate::query::{self, Query};
+use crate::select::by_published;
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
 use crate::store::engine::StoreError;
@@ -24,7 +25,7 @@ pub const PAGE: usize = 100;
 /// Most entries that one request looks at. A rare word in a large store is the index's task, not that of a scan.
 pub const SCAN: usize = 10_000;
 /// Places read at once.
-const STRIDE: usize = 200;
+pub(super) const STRIDE: usize = 200;
 
 /// The selected entries, newest first in the feed's order.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,9 @@ pub fn select(
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
     let filter = Filter::read(catalogue, request, minute(now))?;
     let epoch = epoch(store, &feed)?;
+    if request.order == Order::Published {
+        return by_published::select(store, catalogue, &filter, &feed, epoch);
+    }
     let limit = request.limit.unwrap_or(PAGE);
     let mut before = request.before.as_ref().map(place).transpose()?;
     let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
@@ -133,8 +137,8 @@ fn cursor(place: Place) -> Cursor {
 }
 
 /// What the request's parameters and the topic's own limits let through.
-struct Filter<'a> {
-    request: &'a FeedRequest,
+pub(super) struct Filter<'a> {
+    pub(super) request: &'a FeedRequest,
     query: Option<Query>,
     not_before: Option<Timestamp>,
     per_source: Option<usize>,
@@ -147,13 +151,20 @@ impl<'a> Filter<'a> {
             Some(text) => Some(query::parse(text).map_err(|problem| SelectError::Refused(format!("q: {problem}")))?),
             None => None,
         };
+        let spoken = request.language.clone().map(Query::of_language);
+        let query = match (query, spoken) {
+            (Some(query), Some(spoken)) => Some(query.and(spoken)),
+            (query, spoken) => query.or(spoken),
+        };
         let topic = catalogue.topic(&request.feed);
         let not_before = topic.and_then(|topic| not_before(topic, now));
-        Ok(Self { request, query, not_before, per_source: topic.and_then(|topic| topic.per_source), now })
+        // Whoever asks for less gets less; the topic's own share is part of what it is.
+        let per_source = topic.and_then(|topic| topic.per_source).into_iter().chain(request.per_source).min();
+        Ok(Self { request, query, not_before, per_source, now })
     }
 
     /// The entry at a place as it is shown, if it passes, and when it last changed.
-    fn admit(
+    pub(super) fn admit(
         &self,
         store: &Store,
         catalogue: &Catalogue,
@@ -209,7 +220,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Counts the entry for its shown source; true when that one has had its share of this document.
-    fn is_over_share(&self, presented: &Presented, counts: &mut HashMap<SourceKey, usize>) -> bool {
+    pub(super) fn is_over_share(&self, presented: &Presented, counts: &mut HashMap<SourceKey, usize>) -> bool {
         let Some(share) = self.per_source else { return false };
         let count = counts.entry(presented.sightings[0].source.clone()).or_default();
         *count += 1;

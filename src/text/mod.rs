@@ -1,6 +1,7 @@
 //! HTML and titles → the text that a person reads, and text → words that compare as people expect.
 
 pub mod difference;
+pub mod language;
 pub mod markup;
 mod tags;
 

@@ -56,6 +56,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("indicatif::", &["src/cli"]),
     ("memchr::", &["src/parse/"]),
     ("minicbor::", &["src/store/record.rs"]),
+    ("regex::", &["src/query/pattern.rs"]),
     ("reqwest::", &["src/fetch"]),
     ("rss::", &["src/render/rss.rs", "src/render/mod.rs"]),
     ("rustix::", &["src/serve/room.rs"]),
@@ -68,6 +69,7 @@ const BORDERS: &[(&str, &[&str])] = &[
             "src/published/why.rs",
             "src/render/json.rs",
             "src/daemon/control.rs",
+            "src/daemon/query.rs",
             "src/rehearsal/report.rs",
             "src/store/portable/",
         ],
@@ -81,6 +83,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("tower::", &["src/serve"]),
     ("tracing_subscriber::", &["src/telemetry.rs"]),
     ("Utc::now", &["src/clock.rs"]),
+    ("whatlang::", &["src/text/language.rs"]),
     ("zstd::", &["src/store/record.rs", "src/published/coding.rs"]),
 ];
 

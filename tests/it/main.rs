@@ -14,6 +14,7 @@ mod origin;
 mod pages;
 mod power;
 mod program;
+mod query;
 mod reading;
 mod recovery;
 mod rehearsal;

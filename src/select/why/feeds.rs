@@ -19,7 +19,7 @@ use crate::store::keys::Place;
 ///
 /// # Errors
 /// A sentence with the nearest name.
-pub(super) fn named(catalogue: &Catalogue, name: &str) -> Result<FeedName, String> {
+pub fn named(catalogue: &Catalogue, name: &str) -> Result<FeedName, String> {
     let topic = |key: &str| TopicKey::new(key).ok().map(FeedName::Topic);
     let source = |key: &str| SourceKey::new(key).ok().map(FeedName::Source);
     let read = match name.split_once('/') {

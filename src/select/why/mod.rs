@@ -35,13 +35,14 @@ pub struct Known<'a> {
 pub type FindNearest<'a> = dyn Fn(&Known<'_>, &Entry, &Sighting) -> Result<Option<Nearest>, StoreError> + 'a;
 
 pub use entry::by_keys;
+pub use feeds::named;
 
 /// Answers a question.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn explain(known: &Known<'_>, question: &Question) -> Result<Account, StoreError> {
-    let feed = match question.feed.as_deref().map(|feed| feeds::named(known.catalogue, feed)) {
+    let feed = match question.feed.as_deref().map(|feed| named(known.catalogue, feed)) {
         None => None,
         Some(Ok(feed)) => Some(feed),
         Some(Err(text)) => return Ok(Account::NoFeed(NoFeed { text })),
