@@ -5,6 +5,7 @@
 mod explain;
 mod lex;
 mod matching;
+mod needs;
 mod parse;
 mod show;
 
@@ -13,6 +14,7 @@ mod tests;
 
 pub use explain::{Branching, Explained};
 pub use matching::{Candidate, Facts};
+pub use needs::Needs;
 
 use crate::model::Timestamp;
 
@@ -85,7 +87,7 @@ enum Term {
 
 /// Where words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub enum Field {
     /// Title or text.
     Any,
     Title,
