@@ -12,6 +12,7 @@ mod list;
 mod parse;
 mod plan;
 mod poll;
+mod reindex;
 mod release;
 mod replay;
 mod sparing;
@@ -144,6 +145,8 @@ enum Task {
     },
     /// Copies the store so that it takes as little room as it can. The daemon does so by itself at its start.
     Compact,
+    /// Makes the index for searches anew from the store, also while the daemon runs.
+    Reindex,
 }
 
 /// Runs the command line. The caller exits with what it gives.
@@ -199,6 +202,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),
+            Task::Reindex => reindex::run(&settings).await,
         }
     });
     // Lookups of names and reads of files cannot be interrupted; nobody waits for them.
