@@ -20,6 +20,8 @@ pub mod merge;
 
 pub mod store;
 
+pub mod index;
+
 pub mod render;
 
 pub mod published;
@@ -27,6 +29,8 @@ pub mod published;
 pub mod select;
 
 pub mod poll;
+
+pub mod indexing;
 
 pub mod republish;
 

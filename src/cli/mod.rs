@@ -13,6 +13,7 @@ mod parse;
 mod plan;
 mod poll;
 mod query;
+mod reindex;
 mod release;
 mod replay;
 mod sparing;
@@ -150,6 +151,8 @@ enum Task {
     },
     /// Copies the store so that it takes as little room as it can. The daemon does so by itself at its start.
     Compact,
+    /// Makes the index for searches anew from the store, also while the daemon runs.
+    Reindex,
 }
 
 /// Runs the command line. The caller exits with what it gives.
@@ -206,6 +209,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),
+            Task::Reindex => reindex::run(&settings).await,
         }
     });
     // Lookups of names and reads of files cannot be interrupted; nobody waits for them.

@@ -50,6 +50,7 @@ pub struct Config {
     pub store: StoreSettings,
     pub poll: PollSettings,
     pub merging: Merging,
+    pub search: SearchSettings,
     /// In the order of the file.
     pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.
@@ -105,6 +106,15 @@ pub struct PollSettings {
     pub hosts: BTreeMap<String, HostPace>,
     /// An address or a page that publishers can turn to.
     pub contact: Option<String>,
+}
+
+/// `[search]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchSettings {
+    /// Whether searches run on an index. Without one they look through the newest entries.
+    pub enabled: bool,
+    /// For documents on their way into the index.
+    pub memory_bytes: u64,
 }
 
 /// `[poll.hosts."example.org"]`

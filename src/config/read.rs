@@ -14,7 +14,9 @@ use crate::config::check::{self, Declared};
 use crate::config::merging::{self, Defaults};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
-use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
+use crate::config::{
+    Config, HostPace, PollSettings, Problem, SearchSettings, Server, StoreSettings, Surroundings, Topic,
+};
 use crate::extract;
 use crate::model::feed::Media;
 use crate::model::source::{Credentials, FullText, Secret, Source, SourceKey, TopicKey};
@@ -46,6 +48,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
     let mut root = Reader::new("the file", root.into_inner());
     let server = server(root.table("server", "[server]", &mut problems), around, &mut problems);
     let store = store(root.table("store", "[store]", &mut problems), around, &mut problems);
+    let search = search(root.table("search", "[search]", &mut problems), &mut problems);
     let (merging, defaults) = merging::merging(&mut root, &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
     let intervals = Intervals { keep: store.keep, ..intervals };
@@ -64,7 +67,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         }
     }
     let topics = topics.into_iter().map(|topic| topic.value).collect();
-    problems.finish().map(|warnings| Config { server, store, poll, merging, sources, topics, warnings })
+    problems.finish().map(|warnings| Config { server, store, poll, merging, search, sources, topics, warnings })
 }
 
 fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Server {
@@ -145,6 +148,13 @@ fn store(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Proble
     let cache = overridden(around, "FEEDMILL_STORE_CACHE", "16MB, from 8MB to 4000MB", read, problems).or(cache);
     table.finish(problems);
     StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(16_000_000), keep }
+}
+
+fn search(mut table: Reader<'_>, problems: &mut Problems<'_>) -> SearchSettings {
+    let enabled = table.boolean("enabled", problems).unwrap_or(true);
+    let memory = table.size("memory", 15_000_000..=1_000_000_000, problems);
+    table.finish(problems);
+    SearchSettings { enabled, memory_bytes: memory.unwrap_or(20_000_000) }
 }
 
 /// The value of an environment variable, which wins over the file.

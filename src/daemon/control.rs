@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::clock;
 use crate::daemon::mill::Mill;
 use crate::daemon::query::{self, Found, FoundDocument};
 use crate::daemon::trial;
+use crate::indexing::Progress;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
@@ -48,6 +50,8 @@ pub enum Question {
     },
     /// Answered with `Exporting` and then with the export itself, to the end of the talk.
     Export,
+    /// Answered with `Indexed`, again and again.
+    Reindex,
     /// Why an entry is as it is; see [`crate::published::why`].
     Why {
         asked: String,
@@ -73,6 +77,8 @@ pub enum Answer {
     Released(u64),
     /// How many entries there are.
     Exporting(u64),
+    /// How many entries of how many are in the new index.
+    Indexed(u64, u64),
     Account(Box<Account>),
     Found(Found),
     Document(FoundDocument),
@@ -245,6 +251,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             },
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
+        Ok(Question::Reindex) => reindex(&mill, &mut writing).await,
         Ok(Question::Why { asked, feed }) => match say(&explain(&mill, &asked, feed).await).await {
             Ok(()) => say(&Answer::Done).await,
             gone => gone,
@@ -296,6 +303,29 @@ async fn try_out(
             }
             Ok((_, None)) => return write(writing, &Answer::Done).await,
             Err(error) => return write(writing, &Answer::Failed(error.to_string())).await,
+        }
+    }
+}
+
+/// Has the index made anew, and tells how far that has come.
+async fn reindex(mill: &Mill, writing: &mut WriteHalf<'_>) -> std::io::Result<()> {
+    let Some(index) = &mill.index else {
+        let what =
+            "there is no index: `enabled = false` stands under [search] in the file that the daemon was started with";
+        return write(writing, &Answer::Refused(what.to_owned())).await;
+    };
+    let (order, mut told) = mpsc::unbounded_channel();
+    if mill.reindex.send(order).await.is_err() {
+        return write(writing, &Answer::Failed("the daemon is stopping".to_owned())).await;
+    }
+    while let Some(Progress { done, whole }) = told.recv().await {
+        write(writing, &Answer::Indexed(done, whole)).await?;
+    }
+    match index.view() {
+        Some(view) if view.standing().filled.is_none() => write(writing, &Answer::Done).await,
+        _ => {
+            let why = index.trouble().map_or_else(|| "the daemon is stopping".to_owned(), |error| error.to_string());
+            write(writing, &Answer::Failed(format!("the index could not be made: {why}"))).await
         }
     }
 }

@@ -14,6 +14,8 @@ use url::Url;
 
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
+use crate::index::Index;
+use crate::indexing::{self, FOLLOWER, Follower};
 use crate::model::feed::FeedId;
 use crate::model::source::SourceKey;
 use crate::poll::book::Book;
@@ -50,6 +52,10 @@ pub struct Mill {
     pub door: Arc<Cache>,
     /// How commands ask for accounts of entries.
     pub reading: StoreDoor,
+    /// What searches run on; `None` where `[search]` says so, and for commands.
+    pub index: Option<Arc<Index>>,
+    /// How the index is asked to be made anew.
+    pub reindex: mpsc::Sender<indexing::Order>,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -72,7 +78,12 @@ impl Mill {
         let store = Arc::new(open(&config.store.path, config.store.cache_bytes)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
+        let mark = store.mark()?;
         store.sync()?;
+        let index = open_index(&store, &config, drive, mark);
+        // Before anything is written: what it has not read must stay in the journal.
+        let memory = usize::try_from(config.search.memory_bytes).unwrap_or(usize::MAX);
+        let follower = index.clone().map(|index| Follower::new(Arc::clone(&store), index, memory));
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
         let base = base(&config, address);
@@ -99,7 +110,7 @@ impl Mill {
             learning: Mutex::new(Learning::default()),
         });
         let published = Arc::new(Published::default());
-        let rendering = StoreDoor::new(handle.clone(), followed.clone());
+        let rendering = StoreDoor::new(handle.clone(), followed.clone()).with_index(index.clone());
         let behind = Arc::new(rendering.clone());
         let door = Arc::new(Cache::new(behind, followed.clone(), revisions, Arc::clone(&published)));
         let stop = CancellationToken::new();
@@ -110,6 +121,10 @@ impl Mill {
         let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
         let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
+        let (reindex, reindexing) = mpsc::channel(4);
+        if let Some(follower) = follower {
+            tasks.spawn(on_own_thread("indexer", indexing::run(follower, reindexing, stop.clone()))?);
+        }
         let reading = rendering.clone();
         tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
@@ -120,6 +135,8 @@ impl Mill {
             marks,
             door,
             reading,
+            index,
+            reindex,
             config_problem: Mutex::new(None),
             wishes,
             address,
@@ -182,6 +199,22 @@ impl Mill {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the last facts could not be stored"),
             Err(_) => tracing::error!("the last commits took too long and were given up; nothing acknowledged is lost"),
+        }
+    }
+}
+
+/// The index of a daemon. A command is too short for following, but sees to it that what it writes is there to be followed.
+fn open_index(store: &Store, config: &Config, drive: Drive, mark: u128) -> Option<Arc<Index>> {
+    if !config.search.enabled {
+        return None;
+    }
+    match drive {
+        Drive::Schedule => Some(Arc::new(Index::open(&config.store.path, mark))),
+        Drive::Wishes => {
+            if let Some(standing) = Index::standing_of(&config.store.path, mark) {
+                store.followed(FOLLOWER, standing.number);
+            }
+            None
         }
     }
 }

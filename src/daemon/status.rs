@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::daemon::mill::Mill;
+use crate::index::Index;
 use crate::model::feed::{FeedName, Format};
 use crate::published::request::FeedRequest;
-use crate::published::status::{Headline, Status, TopicStatus};
+use crate::published::status::{Headline, SearchStatus, Status, TopicStatus};
 use crate::select::catalogue::{Catalogue, topic_title};
 use crate::select::page;
 use crate::store::engine::StoreError;
@@ -91,5 +92,23 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         entries: stored.entries,
         sightings: stored.sightings,
         store_bytes: stored.bytes,
+        search: mill.index.as_deref().map(|index| search(index, *mill.store.watch_journal().borrow())),
+    }
+}
+
+/// `told` is the number of the journal's last record that is on the disk.
+fn search(index: &Index, told: u64) -> SearchStatus {
+    let trouble = index.trouble().map(|error| error.to_string());
+    let Some(view) = index.view() else {
+        let note = trouble.or_else(|| Some("the index is about to be made".to_owned()));
+        return SearchStatus { note, ..SearchStatus::default() };
+    };
+    let standing = view.standing();
+    let making = standing.filled.is_some().then(|| "the index is being made".to_owned());
+    SearchStatus {
+        documents: view.documents(),
+        behind: told.saturating_sub(standing.number),
+        bytes: index.size_on_disk(),
+        note: trouble.or(making),
     }
 }

@@ -25,6 +25,20 @@ pub struct Status {
     pub entries: u64,
     pub sightings: u64,
     pub store_bytes: u64,
+    /// The index that searches run on; `None` where there is none.
+    pub search: Option<SearchStatus>,
+}
+
+/// How the index for searches stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchStatus {
+    /// Sightings in it.
+    pub documents: u64,
+    /// Commits of the store that it does not have yet.
+    pub behind: u64,
+    pub bytes: u64,
+    /// Why searches look through the newest entries only; `None` while they run on the index.
+    pub note: Option<String>,
 }
 
 /// How a source fares.

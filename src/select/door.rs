@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::clock;
+use crate::index::Index;
 use crate::model::Timestamp;
 use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
@@ -18,6 +19,7 @@ use crate::render::{self, Place};
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
+use crate::select::search;
 use crate::select::why::{self, Known};
 use crate::store::Handle;
 use crate::store::engine::StoreError;
@@ -29,6 +31,8 @@ pub struct StoreDoor {
     handle: Handle<Store>,
     catalogue: watch::Receiver<Arc<Catalogue>>,
     memory: Arc<Memory>,
+    /// What searches run on.
+    index: Option<Arc<Index>>,
     /// Work that nobody waits for: one at a time.
     aside: Handle<()>,
 }
@@ -42,7 +46,13 @@ pub struct Rendered {
 
 impl StoreDoor {
     pub fn new(handle: Handle<Store>, catalogue: watch::Receiver<Arc<Catalogue>>) -> Self {
-        Self { handle, catalogue, memory: Arc::default(), aside: Handle::new(Arc::new(()), 1) }
+        Self { handle, catalogue, memory: Arc::default(), index: None, aside: Handle::new(Arc::new(()), 1) }
+    }
+
+    /// With an index for what is searched. Without one searches look through the feed.
+    #[must_use]
+    pub fn with_index(self, index: Option<Arc<Index>>) -> Self {
+        Self { index, ..self }
     }
 
     /// Renders a feed that is kept ready. What is the same as in `before` is not coded again.
@@ -127,8 +137,9 @@ impl StoreDoor {
         make: impl FnOnce(&Store, &Catalogue, &FeedRequest, Selection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let catalogue = Arc::clone(&self.catalogue.borrow());
+        let index = self.index.clone();
         let now = clock::now();
-        let job = move |store: &Store| match page::select(store, &catalogue, &request, now) {
+        let job = move |store: &Store| match search::select(store, index.as_deref(), &catalogue, &request, now) {
             Ok(selection) => make(store, &catalogue, &request, selection).map(Ok),
             Err(error) => Ok(Err(error)),
         };

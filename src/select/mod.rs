@@ -10,4 +10,5 @@ pub mod likeness;
 pub mod page;
 mod recent;
 pub mod revisions;
+pub mod search;
 pub mod why;

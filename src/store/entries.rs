@@ -205,6 +205,11 @@ impl Store {
         Ok(found.iter().filter_map(|(key, _)| keys::place(key)).collect())
     }
 
+    /// Whether a feed has an entry at this place.
+    pub fn holds(&self, feed: &FeedId, epoch: u32, place: Place) -> Result<bool, StoreError> {
+        Ok(self.engine.get(&keys::membership(feed, epoch, place))?.is_some())
+    }
+
     /// Entries with a sequence number above `after`, oldest first.
     pub fn entries_after(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let found = self.engine.scan(&keys::entry(Seq(after.0 + 1)), &[keys::ENTRY + 1], limit)?;

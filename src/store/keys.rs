@@ -45,6 +45,8 @@ pub const RULES: &[u8] = b"\x01rules";
 pub const FORMAT: &[u8] = b"\x01format";
 /// There while an import is under way: the store is incomplete.
 pub const IMPORTING: &[u8] = b"\x01importing";
+/// Tells this copy of the store from every other, for what is derived from it and kept beside it.
+pub const MARK: &[u8] = b"\x01mark";
 /// Size on disk after the last compaction, as eight bytes.
 pub const COMPACTED: &[u8] = b"\x01compacted";
 

@@ -7,6 +7,7 @@ mod filling;
 pub mod held;
 pub mod journal;
 pub mod keys;
+mod mark;
 pub mod memory;
 pub mod moment;
 pub mod open;

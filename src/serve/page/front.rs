@@ -75,6 +75,9 @@ fn banners(page: &mut String, status: &Status) -> fmt::Result {
     if let Some(reason) = &status.not_ready {
         writeln!(page, "<p class=\"banner\" role=\"alert\">Not ready: {}</p>", Escaped(reason))?;
     }
+    if let Some(note) = status.search.as_ref().and_then(|search| search.note.as_ref()) {
+        writeln!(page, "<p class=\"banner\">Searches look through the newest entries only: {}</p>", Escaped(note))?;
+    }
     Ok(())
 }
 
