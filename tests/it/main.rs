@@ -19,6 +19,7 @@ mod recovery;
 mod rehearsal;
 mod reissue;
 mod rules;
+mod searching;
 mod stories;
 mod tidy;
 mod why;
