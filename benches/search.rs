@@ -22,6 +22,7 @@ use feedmill::model::feed::{FeedId, FeedName, Format};
 use feedmill::model::source::Scope;
 use feedmill::published::request::FeedRequest;
 use feedmill::select::catalogue::Catalogue;
+use feedmill::select::page::PAGE;
 use feedmill::select::search;
 use feedmill::store::entries::{Commit, EntryWrite, Store};
 use feedmill::store::keys::Place;
@@ -141,7 +142,7 @@ fn fill(store: &Store, count: u64) {
         let entries = (number..until).map(|number| write(number, &mut texts)).collect();
         let counters = Counters { next: until * 2 + 1, entries: until, sightings: until };
         store.commit(&Commit { entries, counters: Some(counters), ..Commit::default() }).unwrap();
-        if until % 35_000 == 0 {
+        if until.is_multiple_of(35_000) {
             store.sync().unwrap();
         }
         number = until;
@@ -210,7 +211,7 @@ fn measure(store: &Store, index: Option<&Index>, catalogue: &Catalogue, count: u
             let page = search::select(store, index, catalogue, &request, now).unwrap();
             times.push(began.elapsed());
             found += page.entries.len();
-            cut += usize::from(page.is_cut);
+            cut += usize::from(page.next.is_some() && page.entries.len() < PAGE);
         }
         times.sort_unstable();
         let at = |share: usize| milliseconds(times[(times.len() - 1) * share / 100]);

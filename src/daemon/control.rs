@@ -309,18 +309,19 @@ async fn try_out(
 
 /// Has the index made anew, and tells how far that has come.
 async fn reindex(mill: &Mill, writing: &mut WriteHalf<'_>) -> std::io::Result<()> {
-    let Some(index) = &mill.index else {
+    let Some(search) = &mill.search else {
         let what =
             "there is no index: `enabled = false` stands under [search] in the file that the daemon was started with";
         return write(writing, &Answer::Refused(what.to_owned())).await;
     };
     let (order, mut told) = mpsc::unbounded_channel();
-    if mill.reindex.send(order).await.is_err() {
+    if search.orders.send(order).await.is_err() {
         return write(writing, &Answer::Failed("the daemon is stopping".to_owned())).await;
     }
     while let Some(Progress { done, whole }) = told.recv().await {
         write(writing, &Answer::Indexed(done, whole)).await?;
     }
+    let index = &search.index;
     match index.view() {
         Some(view) if view.standing().filled.is_none() => write(writing, &Answer::Done).await,
         _ => {

@@ -31,6 +31,7 @@ use crate::select::catalogue::{Catalogue, listening};
 use crate::select::door::StoreDoor;
 use crate::select::revisions::Revisions;
 use crate::store::Handle;
+use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::open;
 
@@ -53,9 +54,7 @@ pub struct Mill {
     /// How commands ask for accounts of entries.
     pub reading: StoreDoor,
     /// What searches run on; `None` where `[search]` says so, and for commands.
-    pub index: Option<Arc<Index>>,
-    /// How the index is asked to be made anew.
-    pub reindex: mpsc::Sender<indexing::Order>,
+    pub search: Option<Search>,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -78,12 +77,7 @@ impl Mill {
         let store = Arc::new(open(&config.store.path, config.store.cache_bytes)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
-        let mark = store.mark()?;
-        store.sync()?;
-        let index = open_index(&store, &config, drive, mark);
-        // Before anything is written: what it has not read must stay in the journal.
-        let memory = usize::try_from(config.search.memory_bytes).unwrap_or(usize::MAX);
-        let follower = index.clone().map(|index| Follower::new(Arc::clone(&store), index, memory));
+        let (index, follower) = open_index(&store, &config, drive)?;
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
         let base = base(&config, address);
@@ -118,13 +112,9 @@ impl Mill {
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
         let polls = poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone());
-        let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
-        let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
+        let reads = pages::run(Arc::clone(&polling), Handle::new(Arc::clone(&store), PAGES), queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
-        let (reindex, reindexing) = mpsc::channel(4);
-        if let Some(follower) = follower {
-            tasks.spawn(on_own_thread("indexer", indexing::run(follower, reindexing, stop.clone()))?);
-        }
+        let search = start_indexer(&mut tasks, index, follower, &stop)?;
         let reading = rendering.clone();
         tasks.spawn(republish::run(Arc::clone(&marks), rendering, Arc::clone(&published), followed, stop.clone()));
         Ok(Self {
@@ -135,8 +125,7 @@ impl Mill {
             marks,
             door,
             reading,
-            index,
-            reindex,
+            search,
             config_problem: Mutex::new(None),
             wishes,
             address,
@@ -203,20 +192,49 @@ impl Mill {
     }
 }
 
-/// The index of a daemon. A command is too short for following, but sees to it that what it writes is there to be followed.
-fn open_index(store: &Store, config: &Config, drive: Drive, mark: u128) -> Option<Arc<Index>> {
-    if !config.search.enabled {
-        return None;
-    }
+/// The index, and how it is asked to be made anew.
+pub struct Search {
+    pub index: Arc<Index>,
+    pub orders: mpsc::Sender<indexing::Order>,
+}
+
+/// The index of a daemon, and what brings it after the store. Before anything is written: what is not read yet must stay in the
+/// journal. A command is too short for following, but sees to that, too.
+fn open_index(
+    store: &Arc<Store>,
+    config: &Config,
+    drive: Drive,
+) -> Result<(Option<Arc<Index>>, Option<Follower>), StoreError> {
+    let (path, mark) = (&config.store.path, store.mark()?);
+    store.sync()?;
     match drive {
-        Drive::Schedule => Some(Arc::new(Index::open(&config.store.path, mark))),
+        _ if !config.search.enabled => Ok((None, None)),
+        Drive::Schedule => {
+            let index = Arc::new(Index::open(path, mark));
+            let memory = usize::try_from(config.search.memory_bytes).unwrap_or(usize::MAX);
+            let follower = Follower::new(Arc::clone(store), Arc::clone(&index), memory);
+            Ok((Some(index), Some(follower)))
+        }
         Drive::Wishes => {
-            if let Some(standing) = Index::standing_of(&config.store.path, mark) {
+            if let Some(standing) = Index::standing_of(path, mark) {
                 store.followed(FOLLOWER, standing.number);
             }
-            None
+            Ok((None, None))
         }
     }
+}
+
+/// A thread of its own: its steps block.
+fn start_indexer(
+    tasks: &mut JoinSet<()>,
+    index: Option<Arc<Index>>,
+    follower: Option<Follower>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Search>> {
+    let Some((index, follower)) = index.zip(follower) else { return Ok(None) };
+    let (orders, ordered) = mpsc::channel(4);
+    tasks.spawn(on_own_thread("indexer", indexing::run(follower, ordered, stop.clone()))?);
+    Ok(Some(Search { index, orders }))
 }
 
 fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {

@@ -92,7 +92,7 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         entries: stored.entries,
         sightings: stored.sightings,
         store_bytes: stored.bytes,
-        search: mill.index.as_deref().map(|index| search(index, *mill.store.watch_journal().borrow())),
+        search: mill.search.as_ref().map(|it| search(&it.index, *mill.store.watch_journal().borrow())),
     }
 }
 
@@ -108,7 +108,7 @@ fn search(index: &Index, told: u64) -> SearchStatus {
     SearchStatus {
         documents: view.documents(),
         behind: told.saturating_sub(standing.number),
-        bytes: index.size_on_disk(),
+        bytes: view.bytes(),
         note: trouble.or(making),
     }
 }

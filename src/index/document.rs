@@ -64,6 +64,9 @@ fn document(fields: Fields, entry: &Entry, scope: &Scope, facts: &Facts<'_>) -> 
     for tag in facts.language.iter().flat_map(|language| tags(language)) {
         document.add_text(fields.language, fields::short(&tag));
     }
+    if facts.language.is_none() {
+        document.add_u64(fields.flags, fields::HAS_NO_LANGUAGE);
+    }
     if facts.has_enclosure {
         document.add_u64(fields.flags, fields::HAS_ENCLOSURE);
     }

@@ -14,6 +14,9 @@ pub(super) const HAS_ENCLOSURE: u64 = 1;
 /// Not all words are in the index: it may have any.
 pub(super) const IS_LARGE: u64 = 2;
 
+/// It claims no language; the matcher may find one in its text.
+pub(super) const HAS_NO_LANGUAGE: u64 = 4;
+
 /// The fields of a document. Nothing is stored but numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {

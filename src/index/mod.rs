@@ -146,7 +146,7 @@ impl Index {
     fn show(&self, index: tantivy::Index, fields: Fields, standing: Standing) -> Result<(), IndexError> {
         let builder = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader: IndexReader = builder.try_into()?;
-        self.set_view(Some(View::new(reader.searcher(), fields, standing)));
+        self.set_view(Some(View::new(reader.searcher(), fields, standing, self.size_on_disk())));
         *lock(&self.open) = Some(Open { index, reader, fields });
         *lock(&self.trouble) = None;
         Ok(())
@@ -203,7 +203,7 @@ impl Index {
         let open = lock(&self.open);
         let Some(open) = open.as_ref() else { return Ok(()) };
         open.reader.reload()?;
-        self.set_view(Some(View::new(open.reader.searcher(), open.fields, standing)));
+        self.set_view(Some(View::new(open.reader.searcher(), open.fields, standing, self.size_on_disk())));
         *lock(&self.trouble) = None;
         Ok(())
     }

@@ -27,11 +27,17 @@ pub struct View {
     searcher: Searcher,
     fields: Fields,
     standing: Standing,
+    bytes: u64,
 }
 
 impl View {
-    pub(super) fn new(searcher: Searcher, fields: Fields, standing: Standing) -> Self {
-        Self { searcher, fields, standing }
+    pub(super) fn new(searcher: Searcher, fields: Fields, standing: Standing, bytes: u64) -> Self {
+        Self { searcher, fields, standing, bytes }
+    }
+
+    /// On the disk, after its commit.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub fn standing(&self) -> &Standing {
@@ -80,7 +86,7 @@ impl View {
                 continue;
             }
             let alive = reader.alive_bitset();
-            weight.for_each_no_score(*reader, &mut |documents| {
+            weight.for_each_no_score(reader, &mut |documents| {
                 let alive = |document: &DocId| alive.is_none_or(|alive| alive.is_alive(*document));
                 newest.take(places, documents, alive);
             })?;

@@ -95,7 +95,10 @@ impl Translator<'_> {
             // Everything that is in the index is in the feed of all.
             Proposal::Feed(FeedId::All) | Proposal::Anything => None,
             Proposal::Feed(feed) => Some(exact(Term::from_field_u64(fields.feed, fields::number(feed)))),
-            Proposal::Language(tag) => Some(exact(fields::term(fields.language, tag))),
+            Proposal::Language(tag) => {
+                let claimed = exact(fields::term(fields.language, tag));
+                joined(vec![claimed, self.flag(fields::HAS_NO_LANGUAGE)], Occur::Should)
+            }
             Proposal::HasEnclosure => Some(self.flag(fields::HAS_ENCLOSURE)),
             Proposal::After(at) => Some(self.published(Bound::Included(*at), Bound::Unbounded)),
             Proposal::Before(at) => Some(self.published(Bound::Unbounded, Bound::Included(*at))),

@@ -13,6 +13,9 @@ pub const LEAST_MEMORY: usize = 15_000_000;
 /// Parts of this many documents are left as they are: joining them again and again would cost more than it saves.
 const LARGEST_MERGED: usize = 500_000;
 
+/// A part of which more is replaced elsewhere is written anew.
+const MOST_REPLACED: f32 = 0.3;
+
 /// See the module. One thread puts documents into order, another one joins parts.
 pub struct Writer {
     inner: IndexWriter<TantivyDocument>,
@@ -31,6 +34,7 @@ impl Writer {
         let inner: IndexWriter<TantivyDocument> = index.writer_with_options(options)?;
         let mut policy = LogMergePolicy::default();
         policy.set_max_docs_before_merge(LARGEST_MERGED);
+        policy.set_del_docs_ratio_before_merge(MOST_REPLACED);
         inner.set_merge_policy(Box::new(policy));
         Ok(Self { inner, fields, pending: 0 })
     }

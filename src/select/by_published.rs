@@ -10,8 +10,12 @@ use std::collections::HashMap;
 
 use crate::model::Timestamp;
 use crate::model::entry::Seq;
+use crate::model::feed::FeedId;
 use crate::published::request::Cursor;
-use crate::select::page::{Asked, PAGE, SCAN, SelectError, Selection};
+use crate::select::catalogue::Catalogue;
+use crate::select::page::{Filter, Further, PAGE, SCAN, SelectError, Selection};
+use crate::store::engine::StoreError;
+use crate::store::entries::Store;
 use crate::store::keys::Place;
 
 /// An entry that matches: by time of publishing in milliseconds, as cursors have it, then by number.
@@ -23,18 +27,20 @@ struct Rank {
 }
 
 pub(super) fn select(
-    asked: &Asked<'_>,
-    next: &mut dyn FnMut() -> Result<Option<Place>, SelectError>,
+    store: &Store,
+    catalogue: &Catalogue,
+    filter: &Filter<'_>,
+    (feed, epoch): (&FeedId, u32),
+    further: &mut Further<'_>,
 ) -> Result<Selection, SelectError> {
-    let limit = asked.request.limit.unwrap_or(PAGE);
-    let (ranks, is_cut) = ranked(asked, next)?;
-    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None, is_cut };
+    let limit = filter.request.limit.unwrap_or(PAGE);
+    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
     let mut counts = HashMap::new();
     let mut last_shown = None;
     // Entries are read again for the page, so that what was only ranked need not be kept.
-    for rank in ranks {
-        let Some((touched, presented)) = asked.admit(rank.place)? else { continue };
-        if asked.is_over_share(&presented, &mut counts) {
+    for rank in ranked(store, catalogue, filter, (feed, epoch), further)? {
+        let Some((touched, presented)) = filter.admit(store, catalogue, rank.place)? else { continue };
+        if filter.is_over_share(&presented, &mut counts) {
             continue;
         }
         if selection.entries.len() == limit {
@@ -48,24 +54,29 @@ pub(super) fn select(
     Ok(selection)
 }
 
-/// What matches, newest published first, below the request's cursor, and whether there was more than may be looked at.
+/// What matches, newest published first, below the request's cursor.
 fn ranked(
-    asked: &Asked<'_>,
-    next: &mut dyn FnMut() -> Result<Option<Place>, SelectError>,
-) -> Result<(Vec<Rank>, bool), SelectError> {
-    let below = asked.request.before.map(|cursor| (cursor.sort_at_ms, cursor.seq));
-    let (mut ranks, mut is_cut) = (Vec::new(), true);
-    for _ in 0..SCAN {
-        let Some(place) = next()? else {
-            is_cut = false;
-            break;
-        };
-        let Some((_, presented)) = asked.admit(place)? else { continue };
-        let published_ms = presented.published.timestamp_millis();
-        if below.is_none_or(|below| (published_ms, place.seq.0) < below) {
-            ranks.push(Rank { published_ms, seq: place.seq, place });
+    store: &Store,
+    catalogue: &Catalogue,
+    filter: &Filter<'_>,
+    (feed, epoch): (&FeedId, u32),
+    further: &mut Further<'_>,
+) -> Result<Vec<Rank>, StoreError> {
+    let below = filter.request.before.map(|cursor| (cursor.sort_at_ms, cursor.seq));
+    let (mut ranks, mut looked_at, mut before) = (Vec::new(), 0, None);
+    while looked_at < SCAN {
+        let places = further(filter, feed, epoch, before)?;
+        let Some(last) = places.last().copied() else { break };
+        for place in places {
+            looked_at += 1;
+            let Some((_, presented)) = filter.admit(store, catalogue, place)? else { continue };
+            let published_ms = presented.published.timestamp_millis();
+            if below.is_none_or(|below| (published_ms, place.seq.0) < below) {
+                ranks.push(Rank { published_ms, seq: place.seq, place });
+            }
         }
+        before = Some(last);
     }
     ranks.sort_unstable_by(|one, other| other.cmp(one));
-    Ok((ranks, is_cut))
+    Ok(ranks)
 }

@@ -1,6 +1,6 @@
 //! A feed request → the page that answers it, in the feed's own order, by a bounded scan.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use chrono::DurationRound;
 
@@ -25,7 +25,7 @@ pub const PAGE: usize = 100;
 /// Most entries that one request looks at. A rare word in a large store is the index's task, not that of a scan.
 pub const SCAN: usize = 10_000;
 /// Places read at once.
-const STRIDE: usize = 200;
+pub(super) const STRIDE: usize = 200;
 
 /// The selected entries, newest first in the feed's order.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +35,6 @@ pub struct Selection {
     pub last_change: Timestamp,
     /// Where older entries go on; `None` at the end of the feed.
     pub next: Option<Cursor>,
-    /// Whether it ends because enough was looked at: there may be more although it is not full.
-    pub is_cut: bool,
 }
 
 /// Why a request has no page.
@@ -72,103 +70,42 @@ pub fn select(
     request: &FeedRequest,
     now: Timestamp,
 ) -> Result<Selection, SelectError> {
-    let asked = Asked::read(store, catalogue, request, now)?;
-    asked.answer(&mut asked.places())
+    let further = &mut |_: &Filter<'_>, feed: &FeedId, epoch, before| store.newest(feed, epoch, before, STRIDE);
+    select_from(store, catalogue, request, now, further)
 }
 
-/// A request that was read, with what answers it.
-pub(super) struct Asked<'a> {
-    pub store: &'a Store,
-    pub catalogue: &'a Catalogue,
-    pub request: &'a FeedRequest,
-    pub query: Option<Query>,
-    pub feed: FeedId,
-    /// The generation of the feed's memberships that is served.
-    pub epoch: u32,
-    /// Everything is older than this place.
-    pub before: Option<Place>,
-    not_before: Option<Timestamp>,
-    per_source: Option<usize>,
+/// Gives the places that may be what a filter lets through, of a feed under its epoch, newest first and older than a place: some of
+/// them; none when there are no more.
+pub(super) type Further<'f> =
+    dyn FnMut(&Filter<'_>, &FeedId, u32, Option<Place>) -> Result<Vec<Place>, StoreError> + 'f;
+
+/// As [`select`], by places that somebody else knows.
+pub(super) fn select_from(
+    store: &Store,
+    catalogue: &Catalogue,
+    request: &FeedRequest,
     now: Timestamp,
-}
-
-impl<'a> Asked<'a> {
-    pub(super) fn read(
-        store: &'a Store,
-        catalogue: &'a Catalogue,
-        request: &'a FeedRequest,
-        now: Timestamp,
-    ) -> Result<Self, SelectError> {
-        let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
-        let query = match request.query.as_deref().filter(|text| !text.trim().is_empty()) {
-            Some(text) => Some(query::parse(text).map_err(|problem| SelectError::Refused(format!("q: {problem}")))?),
-            None => None,
-        };
-        let spoken = request.language.clone().map(Query::of_language);
-        let query = match (query, spoken) {
-            (Some(query), Some(spoken)) => Some(query.and(spoken)),
-            (query, spoken) => query.or(spoken),
-        };
-        let topic = catalogue.topic(&request.feed);
-        let now = minute(now);
-        // Whoever asks for less gets less; the topic's own share is part of what it is.
-        let per_source = topic.and_then(|topic| topic.per_source).into_iter().chain(request.per_source).min();
-        // What is ordered by publishing has cursors of its own.
-        let before = request.before.as_ref().filter(|_| request.order == Order::Seen);
-        Ok(Self {
-            store,
-            catalogue,
-            request,
-            query,
-            epoch: epoch(store, &feed)?,
-            feed,
-            before: before.map(place).transpose()?,
-            not_before: topic.and_then(|topic| not_before(topic, now)),
-            per_source,
-            now,
-        })
+    further: &mut Further<'_>,
+) -> Result<Selection, SelectError> {
+    let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
+    let filter = Filter::read(catalogue, request, minute(now))?;
+    let epoch = epoch(store, &feed)?;
+    if request.order == Order::Published {
+        return by_published::select(store, catalogue, &filter, (&feed, epoch), further);
     }
-
-    /// All places of the feed from the request's cursor on, newest first. What is ordered otherwise begins at the top of the feed.
-    pub(super) fn places(&self) -> impl FnMut() -> Result<Option<Place>, SelectError> {
-        let mut below = self.before;
-        let mut read = VecDeque::new();
-        move || {
-            if read.is_empty() {
-                read.extend(self.store.newest(&self.feed, self.epoch, below, STRIDE)?);
-                below = read.back().copied().or(below);
-            }
-            Ok(read.pop_front())
-        }
-    }
-
-    /// The document, out of places of the feed that come newest first.
-    pub(super) fn answer(
-        &self,
-        next: &mut dyn FnMut() -> Result<Option<Place>, SelectError>,
-    ) -> Result<Selection, SelectError> {
-        match self.request.order {
-            Order::Seen => self.fill(next),
-            Order::Published => by_published::select(self, next),
-        }
-    }
-
-    /// Fills the document from places of the feed, newest first, until it is full, or too much was looked at.
-    fn fill(
-        &self,
-        next: &mut dyn FnMut() -> Result<Option<Place>, SelectError>,
-    ) -> Result<Selection, SelectError> {
-        let limit = self.request.limit.unwrap_or(PAGE);
-        let mut selection =
-            Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None, is_cut: false };
-        let mut counts: HashMap<SourceKey, usize> = HashMap::new();
-        let mut last_shown = self.before;
-        let mut last_seen = None;
-        for _ in 0..SCAN {
-            let Some(place) = next()? else { return Ok(selection) };
-            last_seen = Some(place);
-            let Some((touched, presented)) = self.admit(place)? else { continue };
-            if self.is_over_share(&presented, &mut counts) {
+    let limit = request.limit.unwrap_or(PAGE);
+    let mut before = request.before.as_ref().map(place).transpose()?;
+    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
+    let mut counts: HashMap<SourceKey, usize> = HashMap::new();
+    let mut looked_at = 0;
+    let mut last_shown: Option<Place> = before;
+    while looked_at < SCAN {
+        let places = further(&filter, &feed, epoch, before)?;
+        let Some(last) = places.last().copied() else { break };
+        for place in places {
+            looked_at += 1;
+            let Some((touched, presented)) = filter.admit(store, catalogue, place)? else { continue };
+            if filter.is_over_share(&presented, &mut counts) {
                 continue;
             }
             if selection.entries.len() == limit {
@@ -179,21 +116,86 @@ impl<'a> Asked<'a> {
             selection.last_change = selection.last_change.max(touched);
             selection.entries.push(presented);
         }
-        // It ended before the feed did: the next page goes on below what was looked at.
-        selection.next = last_seen.map(cursor);
-        selection.is_cut = true;
-        Ok(selection)
+        before = Some(last);
+    }
+    if looked_at >= SCAN {
+        // The scan ended before the feed did: the next page goes on below what was looked at.
+        selection.next = before.map(cursor);
+    }
+    Ok(selection)
+}
+
+fn minute(now: Timestamp) -> Timestamp {
+    now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now)
+}
+
+/// What a topic's `max_age` leaves out was published before this.
+pub fn not_before(topic: &Topic, now: Timestamp) -> Option<Timestamp> {
+    minute(now).checked_sub_signed(chrono::TimeDelta::from_std(topic.max_age?).ok()?)
+}
+
+/// The generation of a feed's memberships that readers see.
+pub fn epoch(store: &Store, feed: &FeedId) -> Result<u32, StoreError> {
+    match feed {
+        FeedId::Topic(key) => Ok(store.topic(key)?.map_or(0, |record| record.epoch)),
+        FeedId::All | FeedId::Source(_) => Ok(0),
+    }
+}
+
+fn place(cursor: &Cursor) -> Result<Place, SelectError> {
+    let sort_at = Timestamp::from_timestamp_millis(cursor.sort_at_ms).ok_or_else(|| {
+        SelectError::Refused("`before` is no place in this feed; follow a page's `next` link".to_owned())
+    })?;
+    Ok(Place { sort_at, seq: crate::model::entry::Seq(cursor.seq) })
+}
+
+fn cursor(place: Place) -> Cursor {
+    Cursor { sort_at_ms: place.sort_at.timestamp_millis(), seq: place.seq.0 }
+}
+
+/// What the request's parameters and the topic's own limits let through.
+pub(super) struct Filter<'a> {
+    pub(super) request: &'a FeedRequest,
+    pub(super) query: Option<Query>,
+    not_before: Option<Timestamp>,
+    per_source: Option<usize>,
+    now: Timestamp,
+}
+
+impl<'a> Filter<'a> {
+    fn read(catalogue: &Catalogue, request: &'a FeedRequest, now: Timestamp) -> Result<Self, SelectError> {
+        let query = match request.query.as_deref().filter(|text| !text.trim().is_empty()) {
+            Some(text) => Some(query::parse(text).map_err(|problem| SelectError::Refused(format!("q: {problem}")))?),
+            None => None,
+        };
+        let spoken = request.language.clone().map(Query::of_language);
+        let query = match (query, spoken) {
+            (Some(query), Some(spoken)) => Some(query.and(spoken)),
+            (query, spoken) => query.or(spoken),
+        };
+        let topic = catalogue.topic(&request.feed);
+        let not_before = topic.and_then(|topic| not_before(topic, now));
+        // Whoever asks for less gets less; the topic's own share is part of what it is.
+        let per_source = topic.and_then(|topic| topic.per_source).into_iter().chain(request.per_source).min();
+        Ok(Self { request, query, not_before, per_source, now })
     }
 
     /// The entry at a place as it is shown, if it passes, and when it last changed.
-    pub(super) fn admit(&self, place: Place) -> Result<Option<(Timestamp, Presented)>, StoreError> {
-        let (store, catalogue) = (self.store, self.catalogue);
+    pub(super) fn admit(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        place: Place,
+    ) -> Result<Option<(Timestamp, Presented)>, StoreError> {
         let Some(entry) = store.entry(place.seq)? else { return Ok(None) };
         let Some(shown) = present::shown(&entry, &catalogue.standing) else { return Ok(None) };
         let published = present::published(shown);
         let too_old = self.not_before.is_some_and(|limit| published < limit)
             || self.request.since.is_some_and(|since| published < since);
-        if too_old || self.request.until.is_some_and(|until| published >= until) || !self.has_match(&entry)? {
+        if too_old
+            || self.request.until.is_some_and(|until| published >= until)
+            || !self.has_match(store, catalogue, &entry)?
+        {
             return Ok(None);
         }
         let Some(mut presented) = present::present(&entry, &catalogue.standing) else { return Ok(None) };
@@ -208,8 +210,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether one of the entry's sightings, as a whole, is what was asked for.
-    fn has_match(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let (store, catalogue) = (self.store, self.catalogue);
+    fn has_match(&self, store: &Store, catalogue: &Catalogue, entry: &Entry) -> Result<bool, StoreError> {
         if self.query.is_none() && self.request.source.is_none() && self.request.topic.is_none() {
             return Ok(true);
         }
@@ -242,32 +243,4 @@ impl<'a> Asked<'a> {
         *count += 1;
         *count > share
     }
-}
-
-fn minute(now: Timestamp) -> Timestamp {
-    now.duration_trunc(chrono::TimeDelta::minutes(1)).unwrap_or(now)
-}
-
-/// What a topic's `max_age` leaves out was published before this.
-pub fn not_before(topic: &Topic, now: Timestamp) -> Option<Timestamp> {
-    minute(now).checked_sub_signed(chrono::TimeDelta::from_std(topic.max_age?).ok()?)
-}
-
-/// The generation of a feed's memberships that readers see.
-pub fn epoch(store: &Store, feed: &FeedId) -> Result<u32, StoreError> {
-    match feed {
-        FeedId::Topic(key) => Ok(store.topic(key)?.map_or(0, |record| record.epoch)),
-        FeedId::All | FeedId::Source(_) => Ok(0),
-    }
-}
-
-fn place(cursor: &Cursor) -> Result<Place, SelectError> {
-    let sort_at = Timestamp::from_timestamp_millis(cursor.sort_at_ms).ok_or_else(|| {
-        SelectError::Refused("`before` is no place in this feed; follow a page's `next` link".to_owned())
-    })?;
-    Ok(Place { sort_at, seq: crate::model::entry::Seq(cursor.seq) })
-}
-
-fn cursor(place: Place) -> Cursor {
-    Cursor { sort_at_ms: place.sort_at.timestamp_millis(), seq: place.seq.0 }
 }

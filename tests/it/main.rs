@@ -20,6 +20,7 @@ mod recovery;
 mod rehearsal;
 mod reissue;
 mod rules;
+mod searching;
 mod stories;
 mod tidy;
 mod why;

@@ -11,7 +11,7 @@ use std::collections::{HashSet, VecDeque};
 
 use chrono::DateTime;
 
-use crate::index::{Index, Proposal, Spot, View, Words};
+use crate::index::{Index, IndexError, Proposal, Spot, View, Words};
 use crate::model::Timestamp;
 use crate::model::entry::Seq;
 use crate::model::feed::FeedId;
@@ -19,7 +19,7 @@ use crate::model::source::{Scope, TopicKey};
 use crate::published::request::FeedRequest;
 use crate::query::{Field, Needs};
 use crate::select::catalogue::Catalogue;
-use crate::select::page::{self, Asked, PAGE, SelectError, Selection};
+use crate::select::page::{self, Filter, PAGE, STRIDE, SelectError, Selection};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::keys::Place;
@@ -39,58 +39,66 @@ pub fn select(
     request: &FeedRequest,
     now: Timestamp,
 ) -> Result<Selection, SelectError> {
-    let asked = Asked::read(store, catalogue, request, now)?;
-    if let Some(index) = index
-        && let Some(view) = index.view()
-        && let Some(selection) = narrowed(index, &view, &asked)?
-    {
-        return Ok(selection);
-    }
-    page::select(store, catalogue, request, now)
-}
-
-/// The page with the help of the index; `None` when it cannot help.
-fn narrowed(index: &Index, view: &View, asked: &Asked<'_>) -> Result<Option<Selection>, SelectError> {
-    if view.standing().filled.is_some() || !knows_places(view, asked)? {
-        return Ok(None);
-    }
-    let proposal = proposal(asked, view)?;
-    if !proposal.is_narrow() {
-        return Ok(None);
-    }
-    let Some(fresh) = Fresh::read(asked, view.standing().number)? else { return Ok(None) };
-    let mut candidates = Candidates {
-        view,
-        asked,
-        proposal,
-        fresh,
-        read: VecDeque::new(),
-        below: asked.before.map(spot),
-        // One more tells whether there is a next page.
-        stride: asked.request.limit.unwrap_or(PAGE) + 1,
-        is_end: false,
-        failure: None,
+    let Some((index, view)) = index.and_then(|index| Some((index, index.view()?))) else {
+        return page::select(store, catalogue, request, now);
     };
-    let selection = asked.answer(&mut || Ok(candidates.next()?));
-    match candidates.failure {
-        None => selection.map(Some),
-        Some(failure) => {
-            tracing::warn!("a search looks through the feed instead: {failure}");
-            index.note(failure);
-            Ok(None)
+    let mut candidates = None;
+    let mut is_tried = false;
+    page::select_from(store, catalogue, request, now, &mut |filter, feed, epoch, before| {
+        if !std::mem::replace(&mut is_tried, true) {
+            let asked = Asked { store, catalogue, view: &view, feed: feed.clone(), epoch };
+            candidates = Candidates::of(asked, filter, before)?;
         }
+        if let Some(candidates) = &mut candidates {
+            match candidates.next(STRIDE)? {
+                Ok(places) => return Ok(places),
+                Err(failure) => {
+                    tracing::warn!("a search looks through the feed from here on: {failure}");
+                    index.note(failure);
+                }
+            }
+        }
+        // Both ways lead down the same order, so one goes on where the other ended.
+        candidates = None;
+        store.newest(feed, epoch, before, STRIDE)
+    })
+}
+
+/// What is looked for, and where.
+struct Asked<'a> {
+    store: &'a Store,
+    catalogue: &'a Catalogue,
+    view: &'a View,
+    feed: FeedId,
+    /// The generation of the feed's memberships that is served.
+    epoch: u32,
+}
+
+impl Asked<'_> {
+    /// Whether the index has the places of a feed as they are served.
+    fn is_current(&self, feed: &FeedId) -> Result<bool, StoreError> {
+        let FeedId::Topic(key) = feed else { return Ok(true) };
+        let Some(known) = self.view.standing().topics.get(key) else { return Ok(false) };
+        Ok(self.store.topic(key)?.is_some_and(|record| definition(&record) == *known))
     }
-}
 
-/// Whether the index has the places of the feed as they are served.
-fn knows_places(view: &View, asked: &Asked<'_>) -> Result<bool, StoreError> {
-    let FeedId::Topic(key) = &asked.feed else { return Ok(true) };
-    is_current(view, asked.store, key)
-}
-
-fn is_current(view: &View, store: &Store, key: &TopicKey) -> Result<bool, StoreError> {
-    let Some(known) = view.standing().topics.get(key) else { return Ok(false) };
-    Ok(store.topic(key)?.is_some_and(|record| definition(&record) == *known))
+    /// What every entry that passes has.
+    fn proposal(&self, filter: &Filter<'_>) -> Result<Proposal, StoreError> {
+        let mut parts = Vec::new();
+        if let Some(query) = &filter.query {
+            parts.push(translated(&query.needs(), self.catalogue));
+        }
+        if let Some(key) = &filter.request.source {
+            parts.push(Proposal::Sources(self.catalogue.scopes.get(key).cloned().into_iter().collect()));
+        }
+        if let Some(key) = &filter.request.topic {
+            let feed = FeedId::Topic(key.clone());
+            if self.is_current(&feed)? {
+                parts.push(Proposal::Feed(feed));
+            }
+        }
+        Ok(Proposal::All(parts))
+    }
 }
 
 /// What tells one state of a topic's memberships from another.
@@ -103,23 +111,6 @@ pub fn definition(record: &TopicRecord) -> u64 {
         digest.update(&[0]);
     }
     digest.finalize().as_bytes().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// What every entry of the page has.
-fn proposal(asked: &Asked<'_>, view: &View) -> Result<Proposal, StoreError> {
-    let mut parts = Vec::new();
-    if let Some(query) = &asked.query {
-        parts.push(translated(&query.needs(), asked.catalogue));
-    }
-    if let Some(key) = &asked.request.source {
-        parts.push(Proposal::Sources(asked.catalogue.scopes.get(key).cloned().into_iter().collect()));
-    }
-    if let Some(key) = &asked.request.topic
-        && is_current(view, asked.store, key)?
-    {
-        parts.push(Proposal::Feed(FeedId::Topic(key.clone())));
-    }
-    Ok(Proposal::All(parts))
 }
 
 fn translated(needs: &Needs, catalogue: &Catalogue) -> Proposal {
@@ -164,7 +155,8 @@ struct Fresh {
 
 impl Fresh {
     /// `None` when the index is too far behind.
-    fn read(asked: &Asked<'_>, number: u64) -> Result<Option<Self>, StoreError> {
+    fn read(asked: &Asked<'_>, before: Option<Place>) -> Result<Option<Self>, StoreError> {
+        let number = asked.view.standing().number;
         let Some(records) = asked.store.changed_after(number, RECORDS_BEHIND)? else { return Ok(None) };
         let is_all = records.len() < RECORDS_BEHIND;
         let entries: HashSet<Seq> = records.into_iter().flat_map(|record| record.entries).collect();
@@ -176,7 +168,7 @@ impl Fresh {
             let Some(entry) = asked.store.entry(*seq)? else { continue };
             let in_feed = entry.placements.iter().find(|placement| placement.feed == asked.feed);
             let place = in_feed.map(|placement| Place { sort_at: placement.sort_at, seq: *seq });
-            places.extend(place.filter(|place| asked.before.is_none_or(|before| *place < before)));
+            places.extend(place.filter(|place| before.is_none_or(|before| *place < before)));
         }
         places.sort_unstable();
         Ok(Some(Self { entries, places }))
@@ -185,54 +177,75 @@ impl Fresh {
 
 /// The places that the index and the journal name, newest first.
 struct Candidates<'a> {
-    view: &'a View,
-    asked: &'a Asked<'a>,
+    asked: Asked<'a>,
     proposal: Proposal,
     fresh: Fresh,
     read: VecDeque<Place>,
     below: Option<Spot>,
     stride: usize,
     is_end: bool,
-    /// Why the index has nothing more to say; what was found is of no use then.
-    failure: Option<crate::index::IndexError>,
 }
 
-impl Candidates<'_> {
-    fn next(&mut self) -> Result<Option<Place>, StoreError> {
-        loop {
+impl<'a> Candidates<'a> {
+    /// `None` when the index cannot help.
+    fn of(asked: Asked<'a>, filter: &Filter<'_>, before: Option<Place>) -> Result<Option<Self>, StoreError> {
+        if asked.view.standing().filled.is_some() || !asked.is_current(&asked.feed)? {
+            return Ok(None);
+        }
+        let proposal = asked.proposal(filter)?;
+        if !proposal.is_narrow() {
+            return Ok(None);
+        }
+        let Some(fresh) = Fresh::read(&asked, before)? else { return Ok(None) };
+        Ok(Some(Self {
+            asked,
+            proposal,
+            fresh,
+            read: VecDeque::new(),
+            below: before.map(spot),
+            // One more tells whether there is a next page.
+            stride: filter.request.limit.unwrap_or(PAGE) + 1,
+            is_end: false,
+        }))
+    }
+
+    /// Up to so many further places; none at the end.
+    fn next(&mut self, most: usize) -> Result<Result<Vec<Place>, IndexError>, StoreError> {
+        let mut places = Vec::new();
+        while places.len() < most {
             if self.read.is_empty() && !self.is_end {
-                self.read_on();
+                // What there is may be enough.
+                if !places.is_empty() {
+                    break;
+                }
+                if let Err(failure) = self.read_on() {
+                    return Ok(Err(failure));
+                }
             }
             let is_fresh = match (self.fresh.places.last(), self.read.front()) {
                 (Some(fresh), Some(read)) => fresh > read,
                 (fresh, _) => fresh.is_some(),
             };
             let place = if is_fresh { self.fresh.places.pop() } else { self.read.pop_front() };
-            let Some(place) = place else { return Ok(None) };
+            let Some(place) = place else { break };
             if self.asked.store.holds(&self.asked.feed, self.asked.epoch, place)? {
-                return Ok(Some(place));
+                places.push(place);
             }
         }
+        Ok(Ok(places))
     }
 
     /// Asks the index for more, each time for twice as much, since what it names is then mostly not what is looked for.
-    fn read_on(&mut self) {
+    fn read_on(&mut self) -> Result<(), IndexError> {
         while self.read.is_empty() && !self.is_end {
-            match self.view.newest(&self.proposal, &self.asked.feed, self.below, self.stride) {
-                Ok(found) => {
-                    self.is_end = found.len() < self.stride;
-                    self.below = found.last().copied().or(self.below);
-                    let known = found.into_iter().filter(|spot| !self.fresh.entries.contains(&spot.entry));
-                    self.read.extend(known.filter_map(place));
-                    self.stride = (self.stride * 2).min(STRIDE_LIMIT);
-                }
-                Err(failure) => {
-                    self.failure = Some(failure);
-                    self.fresh.places.clear();
-                    self.is_end = true;
-                }
-            }
+            let found = self.asked.view.newest(&self.proposal, &self.asked.feed, self.below, self.stride)?;
+            self.is_end = found.len() < self.stride;
+            self.below = found.last().copied().or(self.below);
+            let known = found.into_iter().filter(|spot| !self.fresh.entries.contains(&spot.entry));
+            self.read.extend(known.filter_map(place));
+            self.stride = (self.stride * 2).min(STRIDE_LIMIT);
         }
+        Ok(())
     }
 }
 

@@ -147,9 +147,10 @@ impl Mill {
     /// Writes an entry under a number, in `all`, in its sources and in `north`.
     fn write(&self, number: u64, made: &Made) {
         let seq = Seq(number * 10);
-        let sightings = made.sightings.iter().enumerate();
-        let sightings: Vec<_> =
-            sightings.map(|(index, it)| sighting(seq.0 + index as u64 + 1, made.sort_at + index as i64, *it)).collect();
+        let sightings = made.sightings.iter().zip(0_u32..);
+        let sightings: Vec<_> = sightings
+            .map(|(it, index)| sighting(seq.0 + 1 + u64::from(index), made.sort_at + i64::from(index), *it))
+            .collect();
         let mut placements = vec![Placement { feed: FeedId::All, sort_at: at(made.sort_at) }];
         for (sighting, _) in &sightings {
             let mut feeds = vec![FeedId::Source(sighting.source.clone())];
@@ -197,17 +198,25 @@ impl Mill {
         follower
     }
 
+    fn is_helped(&self, index: &Index, request: &FeedRequest) -> bool {
+        let view = index.view().unwrap();
+        let mut is_helped = false;
+        page::select_from(&self.store, &self.catalogue, request, at(100), &mut |filter, feed, epoch, before| {
+            let feed = feed.clone();
+            let asked = Asked { store: &self.store, catalogue: &self.catalogue, view: &view, feed, epoch };
+            is_helped = Candidates::of(asked, filter, before)?.is_some();
+            Ok(Vec::new())
+        })
+        .unwrap();
+        is_helped
+    }
+
     /// Every page of a request, and how many of them the index gave.
     fn pages(&self, index: Option<&Index>, mut request: FeedRequest) -> (Vec<Selection>, usize) {
         let (mut pages, mut helped) = (Vec::new(), 0);
         loop {
             let page = select(&self.store, index, &self.catalogue, &request, at(100)).unwrap();
-            if let Some(index) = index
-                && let Some(view) = index.view()
-            {
-                let asked = Asked::read(&self.store, &self.catalogue, &request, at(100)).unwrap();
-                helped += usize::from(narrowed(index, &view, &asked).unwrap().is_some());
-            }
+            helped += usize::from(index.is_some_and(|index| self.is_helped(index, &request)));
             let next = page.next;
             pages.push(page);
             if next.is_none() {
