@@ -1,5 +1,7 @@
 //! What a reader asks of a feed: the parameters behind `?`, read and written in one place.
 
+use std::fmt;
+
 use chrono::{NaiveDate, NaiveTime};
 use url::form_urlencoded;
 
@@ -16,6 +18,8 @@ pub enum Refusal {
     NotFound(String),
     /// A plain sentence for whoever typed the address.
     Bad(String),
+    /// It was there once.
+    Gone(String),
     Busy,
     Failed,
 }
@@ -25,6 +29,29 @@ pub enum Refusal {
 pub struct Cursor {
     pub sort_at_ms: i64,
     pub seq: u64,
+}
+
+/// An archive page as its address names it: `EPOCH-NUMBER`. Its number is given once in an epoch, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArchivePage {
+    /// Counts how often the feed was defined anew.
+    pub epoch: u32,
+    pub number: u64,
+}
+
+impl ArchivePage {
+    /// `None` for what is no name of a page. Each page has one spelling.
+    pub fn read(name: &str) -> Option<Self> {
+        let (epoch, number) = name.split_once('-')?;
+        let page = Self { epoch: epoch.parse().ok()?, number: number.parse().ok()? };
+        (page.number > 0 && page.to_string() == name).then_some(page)
+    }
+}
+
+impl fmt::Display for ArchivePage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.epoch, self.number)
+    }
 }
 
 /// One request for a feed.
@@ -41,6 +68,8 @@ pub struct FeedRequest {
     /// 1 to [`LIMIT`].
     pub limit: Option<usize>,
     pub before: Option<Cursor>,
+    /// A page of the feed's archive, which has no parameters.
+    pub archive: Option<ArchivePage>,
 }
 
 impl FeedRequest {
@@ -56,7 +85,13 @@ impl FeedRequest {
             until: None,
             limit: None,
             before: None,
+            archive: None,
         }
+    }
+
+    /// A page of a feed's archive.
+    pub fn archive(feed: FeedName, format: Format, page: ArchivePage) -> Self {
+        Self { archive: Some(page), ..Self::plain(feed, format) }
     }
 
     pub fn is_plain(&self) -> bool {
@@ -162,6 +197,14 @@ mod tests {
         check("since=2026-11-01T08:00:00+02:00", Ok("since=2026-11-01T06%3A00%3A00Z"));
         check("before=-5000-42", Ok("before=-5000-42"));
         check("topic=world-news&source=bbc", Ok("source=bbc&topic=world-news"));
+    }
+
+    #[test]
+    fn an_archive_page_has_one_name() {
+        assert_eq!(ArchivePage::read("0-12"), Some(ArchivePage { epoch: 0, number: 12 }));
+        for name in ["", "12", "0-0", "0-01", "00-1", "+0-1", "0-+1", "0-1-1", "-1", "0-1 ", "4294967296-1"] {
+            assert_eq!(ArchivePage::read(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -81,8 +81,12 @@ fn written(samples: Vec<Sample>, format: Format) -> String {
     }
     let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
     let next = url("http://mill.example/next?before=1-2&limit=1");
-    String::from_utf8(feed(&prepare(page(entries), fragments), format, &Place { self_url, next_url: Some(next) }))
-        .unwrap()
+    String::from_utf8(feed(
+        &prepare(page(entries), fragments),
+        format,
+        &Place { next_url: Some(next), ..Place::at(self_url) },
+    ))
+    .unwrap()
 }
 
 fn merged() -> Sample {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
-use crate::published::request::{FeedRequest, Refusal};
+use crate::published::request::{ArchivePage, FeedRequest, Refusal};
 use crate::published::status::Status;
 use crate::serve::negotiate::{self, Wanted};
 use crate::serve::represent::{joined, represent};
@@ -46,6 +46,48 @@ pub(super) async fn source(
     headers: HeaderMap,
 ) -> Response {
     keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &headers).await
+}
+
+pub(super) async fn archive_of_all(service: State<Service>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    archive(&service, FeedName::All, &name, &headers).await
+}
+
+pub(super) async fn archive_of_topic(
+    service: State<Service>,
+    Path((key, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match TopicKey::new(&key) {
+        Ok(key) => archive(&service, FeedName::Topic(key), &name, &headers).await,
+        Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+pub(super) async fn archive_of_source(
+    service: State<Service>,
+    Path((key, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match SourceKey::new(&key) {
+        Ok(key) => archive(&service, FeedName::Source(key), &name, &headers).await,
+        Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+async fn archive(service: &Service, feed: FeedName, name: &str, headers: &HeaderMap) -> Response {
+    let (page, suffix) = name.split_once('.').unwrap_or((name, ""));
+    let format = Format::ALL.into_iter().find(|format| format.suffix() == suffix);
+    match (ArchivePage::read(page), format) {
+        (Some(page), Some(format)) => {
+            deliver(service, FeedRequest::archive(feed, format, page), headers, "Accept-Encoding").await
+        }
+        _ => {
+            let text = format!(
+                "there is no archive page `{name}`; follow the `prev-archive` links that begin in /{feed}.atom, /{feed}.rss and /{feed}.json"
+            );
+            plain::answer(StatusCode::NOT_FOUND, &text)
+        }
+    }
 }
 
 async fn keyed(
@@ -102,10 +144,14 @@ async fn answer(
     headers: &HeaderMap,
     vary: &'static str,
 ) -> Response {
-    let request = match FeedRequest::read(feed.clone(), format, query) {
-        Ok(request) => request,
-        Err(refusal) => return refused(&refusal, &feed, &service.published.status()),
-    };
+    match FeedRequest::read(feed.clone(), format, query) {
+        Ok(request) => deliver(service, request, headers, vary).await,
+        Err(refusal) => refused(&refusal, &feed, &service.published.status()),
+    }
+}
+
+async fn deliver(service: &Service, request: FeedRequest, headers: &HeaderMap, vary: &'static str) -> Response {
+    let FeedRequest { feed, format, .. } = request.clone();
     let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
     let found = match ready {
         Some(ready) => Ok(ready),
@@ -120,6 +166,7 @@ async fn answer(
 fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     match refusal {
         Refusal::NotFound(what) => plain::answer(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
+        Refusal::Gone(what) => plain::answer(StatusCode::GONE, what),
         Refusal::Bad(what) => plain::answer(StatusCode::BAD_REQUEST, what),
         Refusal::Busy => plain::busy(),
         Refusal::Failed => plain::failed(),
