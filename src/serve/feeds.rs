@@ -2,16 +2,20 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT, LOCATION, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, LOCATION, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
+use crate::published::lifetimes::Lifetimes;
+use crate::published::representation::Representation;
 use crate::published::request::{ArchivePage, FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::serve::instance::{self, A_IM};
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::represent::{joined, represent};
+use crate::serve::represent::{joined, represent, shared};
 use crate::serve::{Service, plain};
 
 pub(super) async fn all(
@@ -151,16 +155,37 @@ async fn answer(
 }
 
 async fn deliver(service: &Service, request: FeedRequest, headers: &HeaderMap, vary: &'static str) -> Response {
-    let FeedRequest { feed, format, .. } = request.clone();
+    let FeedRequest { feed, format, archive, .. } = request.clone();
     let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
     let found = match ready {
         Some(ready) => Ok(ready),
         None => service.door.feed(request).await,
     };
     match found {
-        Ok(representation) => represent(&representation, headers, vary).map(Body::from),
+        Ok(representation) => {
+            let lifetime = archive.map_or_else(|| service.published.lifetime(&feed), |_| Lifetimes::archive());
+            whole_or_changed(service, &representation, headers, vary, &lifetime)
+        }
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }
+}
+
+fn whole_or_changed(
+    service: &Service,
+    representation: &Representation,
+    headers: &HeaderMap,
+    vary: &'static str,
+    lifetime: &Bytes,
+) -> Response {
+    if let Some(response) = instance::changed(service.published.changes(), representation, headers, vary) {
+        return response.map(Body::from);
+    }
+    let mut response = represent(representation, headers, vary);
+    response.headers_mut().insert(CACHE_CONTROL, shared(lifetime));
+    if headers.contains_key(A_IM) {
+        instance::mark(response.headers_mut());
+    }
+    response.map(Body::from)
 }
 
 fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
