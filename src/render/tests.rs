@@ -89,6 +89,41 @@ fn written(samples: Vec<Sample>, format: Format) -> String {
     .unwrap()
 }
 
+#[test]
+fn an_archive_page_is_marked_and_leads_both_ways() {
+    let of_format = |format: Format| {
+        let at = |path: &str| url(&format!("http://mill.example/{path}.{}", format.suffix()));
+        let place = Place {
+            current_url: Some(at("all")),
+            previous_archive_url: Some(at("all/archive/0-1")),
+            next_archive_url: Some(at("all/archive/0-3")),
+            ..Place::at(at("all/archive/0-2"))
+        };
+        let (entry, texts) = entry(1, None, "<p>Hello</p>");
+        let fragments = vec![Arc::new(Fragments::clean(&mut Sanitiser::default(), &texts, None))];
+        String::from_utf8(feed(&prepare(page(vec![entry]), fragments), format, &place)).unwrap()
+    };
+    for format in [Format::Atom, Format::Rss] {
+        let text = of_format(format);
+        assert!(text.contains("xmlns:fh=\"http://purl.org/syndication/history/1.0\""), "{text}");
+        assert!(text.contains("<fh:archive"), "{text}");
+        for (rel, page) in [
+            ("self", "/archive/0-2"),
+            ("current", ""),
+            ("prev-archive", "/archive/0-1"),
+            ("next-archive", "/archive/0-3"),
+        ] {
+            let link = format!("href=\"http://mill.example/all{page}.{}\" rel=\"{rel}\"", format.suffix());
+            assert!(text.contains(&link), "{link} in {text}");
+        }
+    }
+    // A feed and its archive have one id.
+    assert!(of_format(Format::Atom).contains("<id>http://mill.example/all.atom</id>"));
+    let json: serde_json::Value = serde_json::from_str(&of_format(Format::Json)).unwrap();
+    assert_eq!(json["next_url"], "http://mill.example/all/archive/0-1.json");
+    assert_eq!(json["feed_url"], "http://mill.example/all/archive/0-2.json");
+}
+
 fn merged() -> Sample {
     let mut merged = entry(1, Some("A <pact> & more"), "<p>Hello <b>world</b><script>x()</script></p>");
     merged.1.summary = Some(RawHtml("<i>Short &amp; sweet</i>".to_owned()));

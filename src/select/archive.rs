@@ -113,3 +113,6 @@ fn has_entries(within: &Within<'_>, places: &[Place]) -> Result<bool, StoreError
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests;
