@@ -121,6 +121,7 @@ fn an_archive_page_is_marked_and_leads_both_ways() {
     assert!(of_format(Format::Atom).contains("<id>http://mill.example/all.atom</id>"));
     let json: serde_json::Value = serde_json::from_str(&of_format(Format::Json)).unwrap();
     assert_eq!(json["next_url"], "http://mill.example/all/archive/0-1.json");
+    // Only an archive does: a current document goes on by cursor.
     assert_eq!(json["feed_url"], "http://mill.example/all/archive/0-2.json");
 }
 

@@ -81,17 +81,13 @@ pub(super) async fn archive_of_source(
 async fn archive(service: &Service, feed: FeedName, name: &str, headers: &HeaderMap) -> Response {
     let (page, suffix) = name.split_once('.').unwrap_or((name, ""));
     let format = Format::ALL.into_iter().find(|format| format.suffix() == suffix);
-    match (ArchivePage::read(page), format) {
-        (Some(page), Some(format)) => {
-            deliver(service, FeedRequest::archive(feed, format, page), headers, "Accept-Encoding").await
-        }
-        _ => {
-            let text = format!(
-                "there is no archive page `{name}`; follow the `prev-archive` links that begin in /{feed}.atom, /{feed}.rss and /{feed}.json"
-            );
-            plain::answer(StatusCode::NOT_FOUND, &text)
-        }
+    if let (Some(page), Some(format)) = (ArchivePage::read(page), format) {
+        return deliver(service, FeedRequest::archive(feed, format, page), headers, "Accept-Encoding").await;
     }
+    let text = format!(
+        "there is no archive page `{name}`; follow the `prev-archive` links that begin in /{feed}.atom and /{feed}.rss"
+    );
+    plain::answer(StatusCode::NOT_FOUND, &text)
 }
 
 async fn keyed(

@@ -19,7 +19,7 @@ const VARIES: HeaderValue = HeaderValue::from_static("A-IM, If-None-Match, Accep
 /// The same of an address without a suffix.
 const VARIES_BY_FORMAT: HeaderValue = HeaderValue::from_static("A-IM, If-None-Match, Accept, Accept-Encoding");
 
-/// A shared cache that does not know 226 must not take a part for the whole; one that does may keep it (RFC 3229 §10.7.3).
+/// A shared cache that does not know 226 must not take a part for the whole; one that does may keep it (RFC 3229 §10.8).
 const CACHE: HeaderValue = HeaderValue::from_static("no-store, im");
 
 /// What is new since a document that the reader names; `None` when the whole one is the answer, or none.

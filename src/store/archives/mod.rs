@@ -229,10 +229,10 @@ impl Open {
 
 fn last_page(engine: &dyn Engine, feed: &FeedId, epoch: u32) -> Result<Option<(u64, Vec<Place>)>, StoreError> {
     let (from, to) = keys::archive_range(feed, epoch, Archived::Page, None);
-    read_pages(engine.scan_back(&from, &to, 1)?).map(|pages| pages.into_iter().next())
+    read_pages(&engine.scan_back(&from, &to, 1)?).map(|pages| pages.into_iter().next())
 }
 
-fn read_pages(found: Pairs) -> Result<Vec<(u64, Vec<Place>)>, StoreError> {
+fn read_pages(found: &Pairs) -> Result<Vec<(u64, Vec<Place>)>, StoreError> {
     let numbered = found.iter().filter_map(|(key, value)| Some((keys::archive_number(key)?, value)));
     numbered.map(|(number, value)| Ok((number, record::read_places(value)?))).collect()
 }
@@ -260,7 +260,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<(u64, Vec<Place>)>, StoreError> {
         let (from, to) = keys::archive_range(feed, epoch, Archived::Page, before);
-        read_pages(self.engine().scan_back(&from, &to, limit)?)
+        read_pages(&self.engine().scan_back(&from, &to, limit)?)
     }
 
     /// What no closed page holds, in the order of joining: fewer than a hundred places. To be read before the pages, or a page that
