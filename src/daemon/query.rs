@@ -105,7 +105,7 @@ fn entry(presented: &Presented) -> FoundEntry {
 
 fn refused(refusal: Refusal) -> Answer {
     match refusal {
-        Refusal::NotFound(what) | Refusal::Bad(what) => Answer::Refused(what),
+        Refusal::NotFound(what) | Refusal::Gone(what) | Refusal::Bad(what) => Answer::Refused(what),
         Refusal::Busy => Answer::Failed("the store is busy; try again in a moment".to_owned()),
         Refusal::Failed => Answer::Failed("the store cannot be read; the daemon's log says why".to_owned()),
     }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::daemon::mill::Mill;
 use crate::index::Index;
 use crate::model::feed::{FeedName, Format};
+use crate::published::lifetimes::Lifetimes;
 use crate::published::request::FeedRequest;
 use crate::published::status::{Headline, SearchStatus, Status, TopicStatus};
 use crate::select::catalogue::{Catalogue, topic_title};
@@ -42,7 +43,11 @@ pub(super) async fn run(mill: Arc<Mill>, stop: CancellationToken) {
             }
             seen.clone_from(&current);
         }
-        mill.published.set_status(Arc::new(status(&mill, &catalogue, &stored)));
+        let status = status(&mill, &catalogue, &stored);
+        let topics = catalogue.config.topics.iter().map(|topic| (topic.key.clone(), topic.matches.is_some()));
+        let topics: Vec<_> = topics.collect();
+        mill.published.set_lifetimes(Lifetimes::of(&status.sources, &topics, clock::now()));
+        mill.published.set_status(Arc::new(status));
     }
 }
 

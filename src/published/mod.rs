@@ -1,7 +1,9 @@
 //! The current documents and the state of the service, in memory: what republishing writes and serving reads.
 
+pub mod changes;
 pub mod coding;
 pub mod counters;
+pub mod lifetimes;
 pub mod representation;
 pub mod request;
 pub mod status;
@@ -12,7 +14,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bytes::Bytes;
+
 use crate::model::feed::{FeedName, Format};
+use crate::published::changes::Changes;
+use crate::published::lifetimes::Lifetimes;
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
@@ -42,18 +48,23 @@ pub struct Published {
     // than a look at it.
     current: RwLock<HashMap<String, Ready>>,
     status: RwLock<Arc<Status>>,
+    lifetimes: RwLock<Arc<Lifetimes>>,
+    changes: Changes,
 }
 
 struct Ready {
     feed: FeedName,
     representation: Arc<Representation>,
+    /// `Cache-Control`, as [`Lifetimes`] has it.
+    lifetime: Bytes,
 }
 
 impl Published {
     pub fn put(&self, feed: FeedName, format: Format, representation: Arc<Representation>) {
         let path = path(&feed, format);
+        let lifetime = self.lifetime(&feed);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.insert(path, Ready { feed, representation });
+        current.insert(path, Ready { feed, representation, lifetime });
     }
 
     /// Puts `after` in the place of `before`, unless something newer stands there.
@@ -74,6 +85,36 @@ impl Published {
     pub fn at(&self, path: &str) -> Option<Arc<Representation>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.get(path).map(|ready| Arc::clone(&ready.representation))
+    }
+
+    /// As [`Published::at`], with its `Cache-Control`.
+    pub fn lasting_at(&self, path: &str) -> Option<(Arc<Representation>, Bytes)> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(path).map(|ready| (Arc::clone(&ready.representation), ready.lifetime.clone()))
+    }
+
+    /// The `Cache-Control` of a feed's documents.
+    pub fn lifetime(&self, feed: &FeedName) -> Bytes {
+        self.lifetimes.read().unwrap_or_else(PoisonError::into_inner).feed(feed)
+    }
+
+    pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
+        let mut known = self.lifetimes.write().unwrap_or_else(PoisonError::into_inner);
+        if **known == lifetimes {
+            return;
+        }
+        *known = Arc::new(lifetimes);
+        let lifetimes = Arc::clone(&known);
+        drop(known);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        for ready in current.values_mut() {
+            ready.lifetime = lifetimes.feed(&ready.feed);
+        }
+    }
+
+    /// What readers who ask for changes have.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Drops every feed that is not named.

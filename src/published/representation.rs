@@ -6,6 +6,9 @@ use bytes::Bytes;
 use crate::model::Timestamp;
 use crate::published::coding::{self, Coding};
 
+/// Letters of a document's name: half of a hash.
+const NAME: usize = 32;
+
 /// A body under one content coding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coded {
@@ -37,7 +40,7 @@ impl Representation {
 
     /// As [`Representation::new`], without coding again what has not changed since `before`.
     pub fn after(before: Option<&Self>, media_type: &'static str, body: Vec<u8>, last_modified: Timestamp) -> Self {
-        let name = blake3::hash(&body).to_hex().as_str()[..32].to_owned();
+        let name = blake3::hash(&body).to_hex().as_str()[..NAME].to_owned();
         let last_modified_date = Bytes::from(httpdate::fmt_http_date(last_modified.into()));
         if let Some(before) = before.filter(|before| before.name == name && before.media_type == media_type) {
             return Self { last_modified, last_modified_date, ..before.clone() };
@@ -73,6 +76,17 @@ impl Representation {
     pub fn has_tag(&self, tag: &str) -> bool {
         let mark = tag.strip_prefix(&self.name);
         mark.is_some_and(|mark| Coding::ALL.iter().any(|coding| coding.mark() == mark))
+    }
+
+    /// What the tags of all codings begin with, and nothing else.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name in a tag without its quotes; `None` for a tag that is none of ours.
+    pub fn name_in(tag: &str) -> Option<&str> {
+        let (name, mark) = tag.split_at_checked(NAME)?;
+        Coding::ALL.iter().any(|coding| coding.mark() == mark).then_some(name)
     }
 
     /// How much memory it takes, in bytes.

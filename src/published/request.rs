@@ -1,5 +1,7 @@
 //! What a reader asks of a feed: the parameters behind `?`, read and written in one place.
 
+use std::fmt;
+
 use chrono::{NaiveDate, NaiveTime};
 use url::form_urlencoded;
 
@@ -17,6 +19,8 @@ pub enum Refusal {
     NotFound(String),
     /// A plain sentence for whoever typed the address.
     Bad(String),
+    /// It was there once.
+    Gone(String),
     Busy,
     Failed,
 }
@@ -36,6 +40,29 @@ pub enum Order {
     Seen,
     /// By the time of publishing, newest first, among the newest places of the feed.
     Published,
+}
+
+/// An archive page as its address names it: `EPOCH-NUMBER`. Its number is given once in an epoch, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArchivePage {
+    /// Counts how often the feed was defined anew.
+    pub epoch: u32,
+    pub number: u64,
+}
+
+impl ArchivePage {
+    /// `None` for what is no name of a page. Each page has one spelling.
+    pub fn read(name: &str) -> Option<Self> {
+        let (epoch, number) = name.split_once('-')?;
+        let page = Self { epoch: epoch.parse().ok()?, number: number.parse().ok()? };
+        (page.number > 0 && page.to_string() == name).then_some(page)
+    }
+}
+
+impl fmt::Display for ArchivePage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.epoch, self.number)
+    }
 }
 
 /// One request for a feed.
@@ -58,6 +85,8 @@ pub struct FeedRequest {
     pub language: Option<String>,
     /// Under [`Order::Published`] its time is that of publishing.
     pub before: Option<Cursor>,
+    /// A page of the feed's archive, which has no parameters.
+    pub archive: Option<ArchivePage>,
 }
 
 impl FeedRequest {
@@ -76,7 +105,13 @@ impl FeedRequest {
             order: Order::Seen,
             language: None,
             before: None,
+            archive: None,
         }
+    }
+
+    /// A page of a feed's archive.
+    pub fn archive(feed: FeedName, format: Format, page: ArchivePage) -> Self {
+        Self { archive: Some(page), ..Self::plain(feed, format) }
     }
 
     pub fn is_plain(&self) -> bool {
@@ -209,6 +244,14 @@ mod tests {
                 &until=2026-12-01T00%3A00%3A00Z",
             ),
         );
+    }
+
+    #[test]
+    fn an_archive_page_has_one_name() {
+        assert_eq!(ArchivePage::read("0-12"), Some(ArchivePage { epoch: 0, number: 12 }));
+        for name in ["", "12", "0-0", "0-01", "00-1", "+0-1", "0-+1", "0-1-1", "-1", "0-1 ", "4294967296-1"] {
+            assert_eq!(ArchivePage::read(name), None, "{name}");
+        }
     }
 
     #[test]

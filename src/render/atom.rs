@@ -1,12 +1,15 @@
 //! Atom 1.0 (RFC 4287).
 
+use std::collections::BTreeMap;
+
+use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{Category, Content, Entry, Feed, Generator, Link, Person, Source, Text, WriteConfig};
 use chrono::SubsecRound;
 
 use crate::model::Timestamp;
 use crate::model::feed::Format;
 use crate::model::page::Provenance;
-use crate::render::{Clean, GENERATOR, Place, Prepared};
+use crate::render::{Clean, GENERATOR, HISTORY, Place, Prepared};
 
 pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let page = &prepared.page;
@@ -14,16 +17,25 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
         link("self", place.self_url.as_str(), Some(plain(Format::Atom.media_type()))),
         link("alternate", page.home_url.as_str(), Some("text/html")),
     ];
-    links.extend(
-        place.next_url.as_ref().map(|next| link("next", next.as_str(), Some(plain(Format::Atom.media_type())))),
-    );
+    links.extend(place.links().map(|(rel, url)| link(rel, url.as_str(), Some(plain(Format::Atom.media_type())))));
+    let (prefix, namespace, marker) = HISTORY;
+    let mut extensions = ExtensionMap::default();
+    let mut namespaces = BTreeMap::new();
+    if place.is_archive() {
+        let mark = Extension { name: format!("{prefix}:{marker}"), ..Extension::default() };
+        extensions.insert(prefix.to_owned(), BTreeMap::from([(marker.to_owned(), vec![mark])]));
+        namespaces.insert(prefix.to_owned(), namespace.to_owned());
+    }
     let feed = Feed {
         title: Text::plain(page.title.as_str()),
-        id: place.self_url.to_string(),
+        // A feed and its archive are one feed (RFC 5005 §4).
+        id: place.current_url.as_ref().unwrap_or(&place.self_url).to_string(),
         updated: date(prepared.updated()),
         generator: Some(Generator { value: "feedmill".to_owned(), uri: Some(GENERATOR.to_owned()), version: None }),
         links,
         entries: prepared.entries.iter().map(entry).collect(),
+        extensions,
+        namespaces,
         ..Feed::default()
     };
     let config = WriteConfig { write_document_declaration: true, indent_size: None };

@@ -87,10 +87,15 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
         title: &prepared.page.title,
         home_page_url: prepared.page.home_url.as_str(),
         feed_url: place.self_url.as_str(),
-        next_url: place.next_url.as_ref().map(url::Url::as_str),
+        next_url: older(place).map(url::Url::as_str),
         items: prepared.entries.iter().map(item).collect(),
     };
     serde_json::to_vec(&feed).expect("these types have no value that JSON cannot hold")
+}
+
+/// The format has one name for what is older. An archive goes on with the page before.
+fn older(place: &Place) -> Option<&url::Url> {
+    if place.is_archive() { place.previous_archive_url.as_ref() } else { place.next_url.as_ref() }
 }
 
 fn date(at: Timestamp) -> String {

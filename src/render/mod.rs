@@ -25,6 +25,9 @@ use crate::text;
 /// The program's page, named as generator. Without a version, so that an upgrade changes no byte.
 const GENERATOR: &str = env!("CARGO_PKG_REPOSITORY");
 
+/// What marks a page of an archive (RFC 5005 §4): prefix, namespace, and the element.
+const HISTORY: (&str, &str, &str) = ("fh", "http://purl.org/syndication/history/1.0", "archive");
+
 /// Longest title that is made from an entry's text, in characters.
 const MADE_TITLE: usize = 80;
 
@@ -107,12 +110,43 @@ pub struct Place {
     pub self_url: Url,
     /// The feed's next page: what is older.
     pub next_url: Option<Url>,
+    /// The first of the pages that follow each other by `next` (RFC 5005 §3).
+    pub first_url: Option<Url>,
+    /// Of an archive page, and of nothing else: the feed's current document (RFC 5005 §4).
+    pub current_url: Option<Url>,
+    /// The archive page that closed before everything in here joined the feed.
+    pub previous_archive_url: Option<Url>,
+    /// Of an archive page: the one that closed after it.
+    pub next_archive_url: Option<Url>,
 }
 
 impl Place {
     /// A document that stands alone.
     pub fn at(self_url: Url) -> Self {
-        Self { self_url, next_url: None }
+        Self {
+            self_url,
+            next_url: None,
+            first_url: None,
+            current_url: None,
+            previous_archive_url: None,
+            next_archive_url: None,
+        }
+    }
+
+    fn is_archive(&self) -> bool {
+        self.current_url.is_some()
+    }
+
+    /// The names of RFC 5005, with where they lead.
+    fn links(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+        let links = [
+            ("next", &self.next_url),
+            ("first", &self.first_url),
+            ("current", &self.current_url),
+            ("prev-archive", &self.previous_archive_url),
+            ("next-archive", &self.next_archive_url),
+        ];
+        links.into_iter().filter_map(|(name, url)| Some((name, url.as_ref()?)))
     }
 }
 

@@ -4,19 +4,32 @@ use std::collections::BTreeMap;
 
 use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
+use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::feed::Format;
-use crate::render::{Clean, GENERATOR, Place, Prepared};
+use crate::render::{Clean, GENERATOR, HISTORY, Place, Prepared};
 
 pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
     let page = &prepared.page;
     let media_type = Format::Rss.media_type().split(';').next().map(str::to_owned);
     let mut links = vec![Link { mime_type: media_type.clone(), ..link("self", &place.self_url, None) }];
-    links.extend(place.next_url.as_ref().map(|next| Link { mime_type: media_type, ..link("next", next, None) }));
+    links.extend(place.links().map(|(rel, url)| Link { mime_type: media_type.clone(), ..link(rel, url, None) }));
+    let (prefix, address, marker) = HISTORY;
+    let mut extensions = ExtensionMap::default();
     let namespace = |prefix: &str, name: &str| (prefix.to_owned(), name.to_owned());
+    let mut namespaces = BTreeMap::from([
+        namespace("atom", "http://www.w3.org/2005/Atom"),
+        namespace("content", "http://purl.org/rss/1.0/modules/content/"),
+        namespace("dc", "http://purl.org/dc/elements/1.1/"),
+    ]);
+    if place.is_archive() {
+        let mark = Extension { name: format!("{prefix}:{marker}"), ..Extension::default() };
+        extensions.insert(prefix.to_owned(), BTreeMap::from([(marker.to_owned(), vec![mark])]));
+        namespaces.extend([namespace(prefix, address)]);
+    }
     let channel = Channel {
         title: page.title.clone(),
         link: page.home_url.to_string(),
@@ -25,11 +38,8 @@ pub(super) fn write(prepared: &Prepared, place: &Place) -> Vec<u8> {
         generator: Some(format!("feedmill ({GENERATOR})")),
         items: prepared.entries.iter().map(|clean| item(clean, &page.home_url)).collect(),
         atom_ext: Some(AtomExtension { links }),
-        namespaces: BTreeMap::from([
-            namespace("atom", "http://www.w3.org/2005/Atom"),
-            namespace("content", "http://purl.org/rss/1.0/modules/content/"),
-            namespace("dc", "http://purl.org/dc/elements/1.1/"),
-        ]),
+        namespaces,
+        extensions,
         ..Channel::default()
     };
     channel.write_to(Vec::new()).expect("writing to memory cannot fail")

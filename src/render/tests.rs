@@ -81,8 +81,48 @@ fn written(samples: Vec<Sample>, format: Format) -> String {
     }
     let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
     let next = url("http://mill.example/next?before=1-2&limit=1");
-    String::from_utf8(feed(&prepare(page(entries), fragments), format, &Place { self_url, next_url: Some(next) }))
-        .unwrap()
+    String::from_utf8(feed(
+        &prepare(page(entries), fragments),
+        format,
+        &Place { next_url: Some(next), ..Place::at(self_url) },
+    ))
+    .unwrap()
+}
+
+#[test]
+fn an_archive_page_is_marked_and_leads_both_ways() {
+    let of_format = |format: Format| {
+        let at = |path: &str| url(&format!("http://mill.example/{path}.{}", format.suffix()));
+        let place = Place {
+            current_url: Some(at("all")),
+            previous_archive_url: Some(at("all/archive/0-1")),
+            next_archive_url: Some(at("all/archive/0-3")),
+            ..Place::at(at("all/archive/0-2"))
+        };
+        let (entry, texts) = entry(1, None, "<p>Hello</p>");
+        let fragments = vec![Arc::new(Fragments::clean(&mut Sanitiser::default(), &texts, None))];
+        String::from_utf8(feed(&prepare(page(vec![entry]), fragments), format, &place)).unwrap()
+    };
+    for format in [Format::Atom, Format::Rss] {
+        let text = of_format(format);
+        assert!(text.contains("xmlns:fh=\"http://purl.org/syndication/history/1.0\""), "{text}");
+        assert!(text.contains("<fh:archive"), "{text}");
+        for (rel, page) in [
+            ("self", "/archive/0-2"),
+            ("current", ""),
+            ("prev-archive", "/archive/0-1"),
+            ("next-archive", "/archive/0-3"),
+        ] {
+            let link = format!("href=\"http://mill.example/all{page}.{}\" rel=\"{rel}\"", format.suffix());
+            assert!(text.contains(&link), "{link} in {text}");
+        }
+    }
+    // A feed and its archive have one id.
+    assert!(of_format(Format::Atom).contains("<id>http://mill.example/all.atom</id>"));
+    let json: serde_json::Value = serde_json::from_str(&of_format(Format::Json)).unwrap();
+    assert_eq!(json["next_url"], "http://mill.example/all/archive/0-1.json");
+    // Only an archive does: a current document goes on by cursor.
+    assert_eq!(json["feed_url"], "http://mill.example/all/archive/0-2.json");
 }
 
 fn merged() -> Sample {

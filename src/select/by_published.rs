@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 
-use crate::model::Timestamp;
 use crate::model::entry::Seq;
 use crate::model::feed::FeedId;
 use crate::published::request::Cursor;
@@ -34,7 +33,7 @@ pub(super) fn select(
     further: &mut Further<'_>,
 ) -> Result<Selection, SelectError> {
     let limit = filter.request.limit.unwrap_or(PAGE);
-    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
+    let mut selection = Selection::default();
     let mut counts = HashMap::new();
     let mut last_shown = None;
     // Entries are read again for the page, so that what was only ranked need not be kept.
@@ -48,8 +47,7 @@ pub(super) fn select(
             break;
         }
         last_shown = Some(Cursor { sort_at_ms: rank.published_ms, seq: rank.seq.0 });
-        selection.last_change = selection.last_change.max(touched);
-        selection.entries.push(presented);
+        selection.add(touched, presented);
     }
     Ok(selection)
 }

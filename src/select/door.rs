@@ -12,10 +12,11 @@ use crate::model::Timestamp;
 use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
 use crate::published::representation::Representation;
-use crate::published::request::{Cursor, FeedRequest, Refusal};
+use crate::published::request::{ArchivePage, Cursor, FeedRequest, Refusal};
 use crate::published::why::{Account, Question};
 use crate::published::{Accounting, Door, Opening, Writing};
 use crate::render::{self, Place};
+use crate::select::archive::Beside;
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
 use crate::select::page::{self, SelectError, Selection};
@@ -187,6 +188,7 @@ struct Prepared {
     base: Url,
     last_change: Timestamp,
     next: Option<Cursor>,
+    archives: Beside,
 }
 
 fn prepare(
@@ -207,25 +209,39 @@ fn prepare(
         base: catalogue.base.clone(),
         last_change: selection.last_change,
         next: selection.next,
+        archives: selection.archives,
     })
 }
 
 impl Prepared {
     fn render(&self, request: &FeedRequest, before: Option<&Representation>) -> Representation {
-        let self_url = address(&self.base, request);
-        let next_url = self.next.as_ref().map(|next| {
-            let request = FeedRequest { before: Some(*next), ..request.clone() };
-            address(&self.base, &request)
-        });
-        let body = render::feed(&self.page, request.format, &Place { self_url, next_url });
+        let body = render::feed(&self.page, request.format, &self.place(request));
         Representation::after(before, request.format.media_type(), body, self.last_change)
+    }
+}
+
+impl Prepared {
+    fn place(&self, request: &FeedRequest) -> Place {
+        let at = |request: FeedRequest| address(&self.base, &request);
+        let next = self.next.map(|next| at(FeedRequest { before: Some(next), ..request.clone() }));
+        let first = request.before.map(|_| at(FeedRequest { before: None, ..request.clone() }));
+        let archive = |page: ArchivePage| at(FeedRequest::archive(request.feed.clone(), request.format, page));
+        Place {
+            next_url: next,
+            first_url: first,
+            current_url: request.archive.map(|_| at(FeedRequest::plain(request.feed.clone(), request.format))),
+            previous_archive_url: self.archives.previous.map(archive),
+            next_archive_url: self.archives.next.map(archive),
+            ..Place::at(address(&self.base, request))
+        }
     }
 }
 
 /// The address of a request's document, with its parameters in canonical order.
 pub fn address(base: &Url, request: &FeedRequest) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("{}{}.{}", base.path(), request.feed, request.format.suffix()));
+    let archive = request.archive.map_or_else(String::new, |page| format!("/archive/{page}"));
+    url.set_path(&format!("{}{}{archive}.{}", base.path(), request.feed, request.format.suffix()));
     let query = request.to_query_string();
     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
     url

@@ -1,5 +1,6 @@
 //! What a feed holds: request → places → entries → page → representation. The one bounded door from serving to the store.
 
+pub mod archive;
 mod by_published;
 pub mod cache;
 pub mod candidate;

@@ -13,6 +13,7 @@ use crate::model::page::Presented;
 use crate::model::source::SourceKey;
 use crate::published::request::{Cursor, FeedRequest, Order, Refusal};
 use crate::query::{self, Query};
+use crate::select::archive::{self, Beside};
 use crate::select::by_published;
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
@@ -35,6 +36,8 @@ pub struct Selection {
     pub last_change: Timestamp,
     /// Where older entries go on; `None` at the end of the feed.
     pub next: Option<Cursor>,
+    /// The archive pages beside a feed's current document, or beside an archive page.
+    pub archives: Beside,
 }
 
 /// Why a request has no page.
@@ -44,6 +47,10 @@ pub enum SelectError {
     Refused(String),
     #[error("there is no feed {0}")]
     Unknown(FeedName),
+    #[error("{0}")]
+    Missing(String),
+    #[error("{0}")]
+    Gone(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -52,7 +59,8 @@ impl From<SelectError> for Refusal {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::Refused(what) => Self::Bad(what),
-            SelectError::Unknown(_) => Self::NotFound(error.to_string()),
+            SelectError::Unknown(_) | SelectError::Missing(_) => Self::NotFound(error.to_string()),
+            SelectError::Gone(what) => Self::Gone(what),
             // The committer has told why, and tries again.
             SelectError::Store(StoreError::Stuck(_)) => Self::Busy,
             SelectError::Store(error) => {
@@ -88,18 +96,23 @@ pub(super) fn select_from(
     further: &mut Further<'_>,
 ) -> Result<Selection, SelectError> {
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
-    let filter = Filter::read(catalogue, request, minute(now))?;
     let epoch = epoch(store, &feed)?;
+    if let Some(page) = request.archive {
+        let filter = Filter::everything(request);
+        return archive::select(&Within { store, catalogue, filter: &filter, feed: &feed, epoch }, page);
+    }
+    let filter = Filter::read(catalogue, request, minute(now))?;
     if request.order == Order::Published {
         return by_published::select(store, catalogue, &filter, (&feed, epoch), further);
     }
+    let within = Within { store, catalogue, filter: &filter, feed: &feed, epoch };
     let limit = request.limit.unwrap_or(PAGE);
     let mut before = request.before.as_ref().map(place).transpose()?;
-    let mut selection = Selection { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None };
+    let mut selection = Selection::default();
     let mut counts: HashMap<SourceKey, usize> = HashMap::new();
     let mut looked_at = 0;
     let mut last_shown: Option<Place> = before;
-    while looked_at < SCAN {
+    'scan: while looked_at < SCAN {
         let places = further(&filter, &feed, epoch, before)?;
         let Some(last) = places.last().copied() else { break };
         for place in places {
@@ -110,17 +123,19 @@ pub(super) fn select_from(
             }
             if selection.entries.len() == limit {
                 selection.next = last_shown.map(cursor);
-                return Ok(selection);
+                break 'scan;
             }
             last_shown = Some(place);
-            selection.last_change = selection.last_change.max(touched);
-            selection.entries.push(presented);
+            selection.add(touched, presented);
         }
         before = Some(last);
     }
-    if looked_at >= SCAN {
+    if looked_at >= SCAN && selection.next.is_none() {
         // The scan ended before the feed did: the next page goes on below what was looked at.
         selection.next = before.map(cursor);
+    }
+    if request.is_plain() {
+        archive::complete(&within, &mut selection, &mut counts)?;
     }
     Ok(selection)
 }
@@ -142,7 +157,7 @@ pub fn epoch(store: &Store, feed: &FeedId) -> Result<u32, StoreError> {
     }
 }
 
-fn place(cursor: &Cursor) -> Result<Place, SelectError> {
+pub(super) fn place(cursor: &Cursor) -> Result<Place, SelectError> {
     let sort_at = Timestamp::from_timestamp_millis(cursor.sort_at_ms).ok_or_else(|| {
         SelectError::Refused("`before` is no place in this feed; follow a page's `next` link".to_owned())
     })?;
@@ -162,6 +177,48 @@ pub(super) struct Filter<'a> {
     now: Timestamp,
 }
 
+/// One feed, and what of it is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    pub(super) store: &'a Store,
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) filter: &'a Filter<'a>,
+    pub(super) feed: &'a FeedId,
+    pub(super) epoch: u32,
+}
+
+impl Within<'_> {
+    /// The entry at a place that was noted earlier, as it is shown, and when it last changed. `None` when it has left the feed.
+    pub(super) fn still(&self, place: Place) -> Result<Option<(Timestamp, Presented)>, StoreError> {
+        if !self.store.is_member(self.feed, self.epoch, place)? {
+            return Ok(None);
+        }
+        self.filter.admit(self.store, self.catalogue, place)
+    }
+
+    /// Whether there is still something to be shown at a place, with or without the limits of this request.
+    pub(super) fn is_shown(&self, place: Place) -> Result<bool, StoreError> {
+        if !self.store.is_member(self.feed, self.epoch, place)? {
+            return Ok(false);
+        }
+        let entry = self.store.entry(place.seq)?;
+        Ok(entry.is_some_and(|entry| present::shown(&entry, &self.catalogue.standing).is_some()))
+    }
+}
+
+impl Selection {
+    pub(super) fn add(&mut self, touched: Timestamp, presented: Presented) {
+        self.last_change = self.last_change.max(touched);
+        self.entries.push(presented);
+    }
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self { entries: Vec::new(), last_change: Timestamp::UNIX_EPOCH, next: None, archives: Beside::default() }
+    }
+}
+
 impl<'a> Filter<'a> {
     fn read(catalogue: &Catalogue, request: &'a FeedRequest, now: Timestamp) -> Result<Self, SelectError> {
         let query = match request.query.as_deref().filter(|text| !text.trim().is_empty()) {
@@ -178,6 +235,15 @@ impl<'a> Filter<'a> {
         // Whoever asks for less gets less; the topic's own share is part of what it is.
         let per_source = topic.and_then(|topic| topic.per_source).into_iter().chain(request.per_source).min();
         Ok(Self { request, query, not_before, per_source, now })
+    }
+
+    pub(super) fn feed(&self) -> &FeedName {
+        &self.request.feed
+    }
+
+    /// Everything that is a member, now and later.
+    pub(super) fn everything(request: &'a FeedRequest) -> Self {
+        Self { request, query: None, not_before: None, per_source: None, now: Timestamp::UNIX_EPOCH }
     }
 
     /// The entry at a place as it is shown, if it passes, and when it last changed.

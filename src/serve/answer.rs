@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
+use crate::serve::instance::A_IM;
 use crate::serve::pulse::Pulse;
-use crate::serve::represent::represent;
+use crate::serve::represent::{represent, shared};
 use crate::serve::{Service, plain};
 
 /// Longest body of a request. None of our addresses takes one that is longer.
@@ -34,8 +35,14 @@ impl Answering {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().query().is_some() {
             return None;
         }
-        let representation = self.service.published.at(request.uri().path().strip_prefix('/')?)?;
+        // Who asks for what is new alone is answered by the routes.
+        if request.headers().contains_key(A_IM) {
+            return None;
+        }
+        let path = request.uri().path().strip_prefix('/')?;
+        let (representation, lifetime) = self.service.published.lasting_at(path)?;
         let mut response = represent(&representation, request.headers(), "Accept-Encoding");
+        response.headers_mut().insert(CACHE_CONTROL, shared(&lifetime));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Some(response)
     }

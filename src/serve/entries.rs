@@ -94,6 +94,7 @@ async fn answer(
         Err(Refusal::Busy) => plain::busy(),
         Err(Refusal::NotFound(what)) => plain::answer(StatusCode::NOT_FOUND, &what),
         Err(Refusal::Bad(what)) => plain::answer(StatusCode::BAD_REQUEST, &what),
+        Err(Refusal::Gone(what)) => plain::answer(StatusCode::GONE, &what),
         Err(Refusal::Failed) => plain::failed(),
     }
 }

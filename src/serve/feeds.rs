@@ -2,16 +2,20 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT, LOCATION, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, LOCATION, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
-use crate::published::request::{FeedRequest, Refusal};
+use crate::published::lifetimes::Lifetimes;
+use crate::published::representation::Representation;
+use crate::published::request::{ArchivePage, FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::serve::instance::{self, A_IM};
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::represent::{joined, represent};
+use crate::serve::represent::{joined, represent, shared};
 use crate::serve::{Service, plain};
 
 pub(super) async fn all(
@@ -46,6 +50,44 @@ pub(super) async fn source(
     headers: HeaderMap,
 ) -> Response {
     keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &headers).await
+}
+
+pub(super) async fn archive_of_all(service: State<Service>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    archive(&service, FeedName::All, &name, &headers).await
+}
+
+pub(super) async fn archive_of_topic(
+    service: State<Service>,
+    Path((key, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match TopicKey::new(&key) {
+        Ok(key) => archive(&service, FeedName::Topic(key), &name, &headers).await,
+        Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+pub(super) async fn archive_of_source(
+    service: State<Service>,
+    Path((key, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match SourceKey::new(&key) {
+        Ok(key) => archive(&service, FeedName::Source(key), &name, &headers).await,
+        Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
+    }
+}
+
+async fn archive(service: &Service, feed: FeedName, name: &str, headers: &HeaderMap) -> Response {
+    let (page, suffix) = name.split_once('.').unwrap_or((name, ""));
+    let format = Format::ALL.into_iter().find(|format| format.suffix() == suffix);
+    if let (Some(page), Some(format)) = (ArchivePage::read(page), format) {
+        return deliver(service, FeedRequest::archive(feed, format, page), headers, "Accept-Encoding").await;
+    }
+    let text = format!(
+        "there is no archive page `{name}`; follow the `prev-archive` links that begin in /{feed}.atom and /{feed}.rss"
+    );
+    plain::answer(StatusCode::NOT_FOUND, &text)
 }
 
 async fn keyed(
@@ -102,24 +144,50 @@ async fn answer(
     headers: &HeaderMap,
     vary: &'static str,
 ) -> Response {
-    let request = match FeedRequest::read(feed.clone(), format, query) {
-        Ok(request) => request,
-        Err(refusal) => return refused(&refusal, &feed, &service.published.status()),
-    };
+    match FeedRequest::read(feed.clone(), format, query) {
+        Ok(request) => deliver(service, request, headers, vary).await,
+        Err(refusal) => refused(&refusal, &feed, &service.published.status()),
+    }
+}
+
+async fn deliver(service: &Service, request: FeedRequest, headers: &HeaderMap, vary: &'static str) -> Response {
+    let FeedRequest { feed, format, archive, .. } = request.clone();
     let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
     let found = match ready {
         Some(ready) => Ok(ready),
         None => service.door.feed(request).await,
     };
     match found {
-        Ok(representation) => represent(&representation, headers, vary).map(Body::from),
+        Ok(representation) => {
+            let lifetime = archive.map_or_else(|| service.published.lifetime(&feed), |_| Lifetimes::archive());
+            whole_or_changed(service, &representation, headers, vary, &lifetime)
+        }
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }
+}
+
+fn whole_or_changed(
+    service: &Service,
+    representation: &Representation,
+    headers: &HeaderMap,
+    vary: &'static str,
+    lifetime: &Bytes,
+) -> Response {
+    if let Some(response) = instance::changed(service.published.changes(), representation, headers, vary) {
+        return response.map(Body::from);
+    }
+    let mut response = represent(representation, headers, vary);
+    response.headers_mut().insert(CACHE_CONTROL, shared(lifetime));
+    if headers.contains_key(A_IM) {
+        instance::mark(response.headers_mut());
+    }
+    response.map(Body::from)
 }
 
 fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     match refusal {
         Refusal::NotFound(what) => plain::answer(StatusCode::NOT_FOUND, &format!("{what}{}", proposal(feed, status))),
+        Refusal::Gone(what) => plain::answer(StatusCode::GONE, what),
         Refusal::Bad(what) => plain::answer(StatusCode::BAD_REQUEST, what),
         Refusal::Busy => plain::busy(),
         Refusal::Failed => plain::failed(),

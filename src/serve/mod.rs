@@ -11,6 +11,7 @@ mod conditional;
 mod connection;
 mod entries;
 mod feeds;
+mod instance;
 mod listen;
 mod metrics;
 mod negotiate;

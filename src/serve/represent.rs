@@ -50,6 +50,6 @@ pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, s
     values.fold(Cow::Borrowed(first), |list, value| Cow::Owned(format!("{list},{value}")))
 }
 
-fn shared(text: &Bytes) -> HeaderValue {
+pub(super) fn shared(text: &Bytes) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.clone()).expect("tags and dates are visible letters")
 }

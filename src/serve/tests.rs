@@ -233,6 +233,112 @@ async fn feeds_come_from_memory_when_they_are_ready_and_through_the_door_otherwi
     }
 }
 
+/// One answer, by any method.
+async fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, axum::http::HeaderMap, String) {
+    let published = Arc::new(Published::default());
+    let at = Timestamp::from_timestamp(1_793_527_200, 900_000_000).unwrap();
+    for format in Format::ALL {
+        let ready = Representation::new(format.media_type(), b"ready".to_vec(), at);
+        published.put(FeedName::All, format, Arc::new(ready));
+    }
+    let service = Service { published, door: Arc::new(Echo), counters: Arc::new(Counters::default()) };
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router(service).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    (parts.status.as_u16(), parts.headers, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// RFC 9110 §13 and §12.5, RFC 9111 §5.2, as readers of feeds meet them.
+#[tokio::test]
+async fn every_request_for_a_feed_is_answered_as_http_says() {
+    let (_, fresh, _) = asked("GET", "/all.atom", &[]).await;
+    let tag = fresh["etag"].to_str().unwrap().trim_matches('"').to_owned();
+    let changed = fresh["last-modified"].to_str().unwrap().to_owned();
+    let (quoted, weak, gzip) = (format!("\"{tag}\""), format!("W/\"{tag}\""), format!("\"{tag}-gz\""));
+    let (list, bare) = (format!("\"x\", W/\"y\" , {quoted}"), tag.clone());
+    let other = ("if-none-match", "\"x\"");
+    let since = ("if-modified-since", changed.as_str());
+    let earlier = ("if-modified-since", "Sun, 01 Nov 2020 10:00:00 GMT");
+    let later = ("if-modified-since", "Fri, 01 Jan 2100 10:00:00 GMT");
+    let table: &[(&[(&str, &str)], u16)] = &[
+        (&[], 200),
+        (&[("if-none-match", &quoted)], 304),
+        (&[("if-none-match", &weak)], 304),
+        (&[("if-none-match", &gzip)], 304),
+        (&[("if-none-match", &list)], 304),
+        (&[("if-none-match", &bare)], 304),
+        (&[("if-none-match", "*")], 304),
+        (&[("if-none-match", &gzip), ("accept-encoding", "gzip")], 304),
+        (&[("if-none-match", &quoted), earlier], 304),
+        (&[other], 200),
+        (&[other, since], 200),
+        (&[other, later], 200),
+        (&[since], 304),
+        (&[later], 304),
+        (&[earlier], 200),
+        (&[("if-modified-since", "yesterday")], 200),
+        (&[("accept-encoding", "gzip")], 200),
+        (&[("accept-encoding", "identity;q=0, gzip")], 200),
+        (&[("range", "bytes=0-1")], 200),
+        (&[("range", "bytes=0-1"), ("if-range", &quoted)], 200),
+        (&[("cache-control", "no-cache"), ("pragma", "no-cache")], 200),
+        (&[("a-im", "vcdiff")], 200),
+    ];
+    for method in ["GET", "HEAD"] {
+        for (headers, expected) in table {
+            let case = format!("{method} {headers:?}");
+            let (status, fields, body) = asked(method, "/all.atom", headers).await;
+            assert_eq!(status, *expected, "{case}");
+            let is_gzip = headers.iter().any(|(name, value)| *name == "accept-encoding" && value.contains("gzip"));
+            let etag = if is_gzip { &gzip } else { &quoted };
+            assert_eq!(fields["etag"].to_str().unwrap(), etag, "{case}");
+            assert_eq!(fields["last-modified"].to_str().unwrap(), changed, "{case}");
+            assert_eq!(fields["cache-control"], fresh["cache-control"], "{case}");
+            assert_eq!(fields.get_all("vary").iter().count(), 1, "{case}");
+            assert!(fields["vary"].to_str().unwrap().ends_with("Accept-Encoding"), "{case}");
+            assert_eq!(fields.contains_key("content-type"), status == 200, "{case}");
+            assert_eq!(fields.contains_key("content-encoding"), status == 200 && is_gzip, "{case}");
+            assert!(!fields.contains_key("content-range"), "{case}");
+            let is_empty = method == "HEAD" || status == 304;
+            assert_eq!(body.is_empty(), is_empty, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_format_has_its_own_media_type() {
+    for (suffix, expected) in [
+        ("atom", "application/atom+xml; charset=utf-8"),
+        ("rss", "application/rss+xml; charset=utf-8"),
+        ("json", "application/feed+json; charset=utf-8"),
+    ] {
+        let (_, fields, _) = asked("GET", &format!("/all.{suffix}"), &[]).await;
+        assert_eq!(fields["content-type"], expected);
+        assert!(fields["cache-control"].to_str().unwrap().starts_with("public, max-age=60, "));
+    }
+}
+
+#[tokio::test]
+async fn archive_pages_are_asked_for_behind_the_door() {
+    for (path, expected) in [
+        ("/all/archive/0-1.atom", "all.atom?"),
+        ("/topics/world/archive/2-17.rss", "topics/world.rss?"),
+        ("/sources/good/archive/0-3.json", "sources/good.json?"),
+    ] {
+        let (status, fields, body) = asked("GET", path, &[]).await;
+        assert_eq!((status, body.as_str()), (200, expected), "{path}");
+        assert!(fields["cache-control"].to_str().unwrap().starts_with("public, max-age=86400, "), "{path}");
+    }
+    for path in ["/all/archive/0-1", "/all/archive/0-1.xml", "/topics/UPPER/archive/0-1.atom", "/sources/good/archive/"]
+    {
+        assert_eq!(asked("GET", path, &[]).await.0, 404, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_suffix_accept_decides() {
     let (_, headers, body) = ask("/topics/world", &[("accept", "application/feed+json")]).await;

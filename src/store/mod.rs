@@ -1,5 +1,6 @@
 //! Changes ↔ disk. Engines keep ordered bytes; records give them a version; `entries` speaks the program's words.
 
+pub mod archives;
 pub mod compact;
 pub mod engine;
 pub mod entries;

@@ -17,6 +17,7 @@ use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
+use crate::store::keys::Place;
 use crate::store::pages::PageText;
 use crate::store::sketches::SketchWrite;
 use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
@@ -678,6 +679,31 @@ pub fn write_changed(entries: &[Seq]) -> Vec<u8> {
 pub fn read_changed(bytes: &[u8]) -> Result<Vec<Seq>, StoreError> {
     let record: ChangedRecord = read("the journal", bytes)?;
     Ok(record.entries.into_iter().map(Seq).collect())
+}
+
+/// Two lists of one length: a record of a hundred places is half as long as one that names the fields of each.
+#[derive(Encode, Decode)]
+struct PlacesRecord {
+    #[n(0)]
+    times: Vec<i64>,
+    #[n(1)]
+    entries: Vec<u64>,
+}
+
+pub fn write_places(places: &[Place]) -> Vec<u8> {
+    write(&PlacesRecord {
+        times: places.iter().map(|place| millis(place.sort_at)).collect(),
+        entries: places.iter().map(|place| place.seq.0).collect(),
+    })
+}
+
+pub fn read_places(bytes: &[u8]) -> Result<Vec<Place>, StoreError> {
+    let record: PlacesRecord = read("an archive page", bytes)?;
+    if record.times.len() != record.entries.len() {
+        return Err(damaged("an archive page", "has times without entries, or entries without times"));
+    }
+    let places = record.times.into_iter().zip(record.entries);
+    Ok(places.map(|(time, entry)| Place { sort_at: instant(time), seq: Seq(entry) }).collect())
 }
 
 /// What of a topic decides its membership, and which generation of memberships follows it.

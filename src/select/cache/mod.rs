@@ -79,7 +79,7 @@ impl Cache {
         let asks_for_topics = request.topic.is_some() || request.query.is_some();
         let revision = if asks_for_topics { self.revisions.of_any() } else { self.revisions.of(&feed) };
         let is_relative = request.query.as_ref().is_some_and(|query| query.to_lowercase().contains("newer"))
-            || catalogue.topic(&request.feed).is_some_and(|topic| topic.max_age.is_some());
+            || request.archive.is_none() && catalogue.topic(&request.feed).is_some_and(|topic| topic.max_age.is_some());
         Some(Stamp { revision, minute: if is_relative { now.timestamp().div_euclid(60) } else { 0 } })
     }
 

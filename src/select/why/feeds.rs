@@ -169,7 +169,7 @@ fn in_document(
         let selection = match page::select(store, catalogue, &request, *now) {
             Ok(selection) => selection,
             Err(SelectError::Store(error)) => return Err(error),
-            Err(SelectError::Refused(_) | SelectError::Unknown(_)) => return Ok(()),
+            Err(_) => return Ok(()),
         };
         if selection.entries.iter().any(|presented| presented.id == entry.id) {
             on_page(number, verdict);
