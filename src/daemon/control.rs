@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::daemon::mill::Mill;
 use crate::daemon::trial;
+use crate::model::access::Audience;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
@@ -252,7 +253,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
 
 async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
     let question = match why::Asked::read(asked) {
-        Ok(asked) => why::Question { asked, feed },
+        Ok(asked) => why::Question { asked, feed, audience: Audience::Full },
         Err(problem) => return Answer::Refused(problem),
     };
     match mill.reading.explain(question, |_| ()).await {

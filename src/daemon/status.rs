@@ -30,18 +30,21 @@ pub(super) async fn run(mill: Arc<Mill>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let access = mill.published.access();
         let catalogue = mill.catalogue();
+        let view = access.of_pages();
         // The store is asked again only when the combined feed differs.
         let current = mill.published.get(&FeedName::All, Format::Atom).map(|all| all.identity.etag.clone());
-        if current != seen || seen.is_none() {
+        let current = (current, Arc::clone(&access));
+        if seen.as_ref() != Some(&current) {
             let followed = Arc::clone(&catalogue);
             match mill.handle.run(move |store| read(store, &followed)).await {
                 Ok(read) => stored = read,
                 Err(error) => tracing::error!(%error, "the status cannot be read from the store"),
             }
-            seen.clone_from(&current);
+            seen = Some(current);
         }
-        mill.published.set_status(Arc::new(status(&mill, &catalogue, &stored)));
+        mill.published.set_status_under(&access, Arc::new(status(&mill, catalogue.of(view), &stored)));
     }
 }
 
@@ -55,7 +58,8 @@ struct Stored {
 }
 
 fn read(store: &Store, catalogue: &Catalogue) -> Result<Stored, StoreError> {
-    let request = FeedRequest { limit: Some(LATEST), ..FeedRequest::plain(FeedName::All, Format::Atom) };
+    let audience = catalogue.config.access.of_pages();
+    let request = FeedRequest { limit: Some(LATEST), audience, ..FeedRequest::plain(FeedName::All, Format::Atom) };
     let entries = match page::select(store, catalogue, &request, clock::now()) {
         Ok(selection) => selection.entries,
         Err(page::SelectError::Store(error)) => return Err(error),
@@ -79,7 +83,10 @@ fn read(store: &Store, catalogue: &Catalogue) -> Result<Stored, StoreError> {
 
 fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
     let stored = stored.clone();
+    let access = &catalogue.config.access;
     let topics = catalogue.config.topics.iter();
+    let topics = topics.filter(|topic| access.is_listed(&FeedName::Topic(topic.key.clone())));
+    let sources = catalogue.config.sources.iter().map(|source| FeedName::Source(source.key.clone()));
     Status {
         title: catalogue.config.server.title.clone(),
         base: Some(catalogue.base.clone()),
@@ -87,6 +94,7 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         config_problem: mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         sources: mill.polling.statuses(catalogue, clock::now()),
         topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),
+        unlisted: sources.filter(|feed| !access.is_listed(feed)).collect(),
         latest: stored.latest,
         entries: stored.entries,
         sightings: stored.sightings,

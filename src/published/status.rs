@@ -1,10 +1,13 @@
 //! How the service stands, as pages, metrics and `list` tell it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::entry::PublicId;
+use crate::model::feed::FeedName;
 use crate::model::source::{SourceKey, TopicKey};
 
 /// A snapshot of the whole service. No secrets.
@@ -20,6 +23,8 @@ pub struct Status {
     /// In the order of the file.
     pub sources: Vec<SourceStatus>,
     pub topics: Vec<TopicStatus>,
+    /// Feeds of these sources that whoever may read this may not read.
+    pub unlisted: BTreeSet<FeedName>,
     /// The newest entries.
     pub latest: Vec<Headline>,
     pub entries: u64,

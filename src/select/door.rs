@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::clock;
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
 use crate::published::representation::Representation;
@@ -35,6 +36,8 @@ pub struct StoreDoor {
 
 /// A feed that is kept ready, in every format.
 pub struct Rendered {
+    /// Whom it is for.
+    pub audience: Audience,
     pub formats: Vec<(Format, Representation)>,
     /// How long the work itself took, without waiting for a turn.
     pub cost: Duration,
@@ -56,7 +59,8 @@ impl StoreDoor {
         let now = clock::now();
         let job = move |store: &Store| {
             let begun = Instant::now();
-            let request = FeedRequest::plain(feed, Format::Atom);
+            let audience = catalogue.config.access.audience(&feed);
+            let request = FeedRequest { audience, ..FeedRequest::plain(feed, Format::Atom) };
             let prepared = match page::select(store, &catalogue, &request, now) {
                 Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
                 Err(error) => return Ok(Err(error)),
@@ -70,7 +74,7 @@ impl StoreDoor {
                 (format, prepared.render(&FeedRequest { format, ..request.clone() }, before))
             });
             let formats = formats.collect();
-            Ok(Ok(Rendered { formats, cost: reading + begun.elapsed() }))
+            Ok(Ok(Rendered { audience, formats, cost: reading + begun.elapsed() }))
         };
         self.handle.run(job).await?
     }
@@ -87,7 +91,7 @@ impl StoreDoor {
         let catalogue = Arc::clone(&self.catalogue.borrow());
         let now = clock::now();
         let job = move |store: &Store| {
-            let known = Known { store, catalogue: &catalogue, now, nearest: &why::by_keys };
+            let known = Known { store, catalogue: catalogue.of(question.audience), now, nearest: &why::by_keys };
             let account = why::explain(&known, &question)?;
             // What is told must not be lost either.
             store.wait_for_sync()?;
@@ -161,6 +165,7 @@ fn prepare(
     request: &FeedRequest,
     selection: Selection,
 ) -> Result<Prepared, StoreError> {
+    let catalogue = catalogue.of(request.audience);
     let title = match &request.query {
         Some(query) => format!("{}: {query}", catalogue.title(&request.feed)),
         None => catalogue.title(&request.feed),
@@ -182,15 +187,17 @@ impl Prepared {
             let request = FeedRequest { before: Some(*next), ..request.clone() };
             address(&self.base, &request)
         });
+        let link = format!("<{self_url}>; rel=\"self\"");
         let body = render::feed(&self.page, request.format, &Place { self_url, next_url });
-        Representation::after(before, request.format.media_type(), body, self.last_change)
+        Representation::after(before, request.format.media_type(), body, self.last_change).with_link(link)
     }
 }
 
 /// The address of a request's document, with its parameters in canonical order.
 pub fn address(base: &Url, request: &FeedRequest) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("{}{}.{}", base.path(), request.feed, request.format.suffix()));
+    let token = request.token.as_ref().map_or_else(String::new, |token| format!("t/{}/", token.reveal()));
+    url.set_path(&format!("{}{token}{}.{}", base.path(), request.feed, request.format.suffix()));
     let query = request.to_query_string();
     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
     url

@@ -9,4 +9,5 @@ pub mod likeness;
 pub mod page;
 mod recent;
 pub mod revisions;
+pub mod visible;
 pub mod why;

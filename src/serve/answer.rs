@@ -2,6 +2,7 @@
 //! way.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
+use crate::serve::access::Peer;
 use crate::serve::pulse::Pulse;
 use crate::serve::represent::represent;
 use crate::serve::{Service, plain};
@@ -26,6 +28,8 @@ pub(super) struct Answering {
     pub(super) service: Service,
     pub(super) router: Router,
     pub(super) pulse: Arc<Pulse>,
+    /// Where the connection comes from.
+    pub(super) peer: Option<IpAddr>,
 }
 
 impl Answering {
@@ -46,7 +50,7 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         self.pulse.asked();
         if is_too_long(&request) {
             self.service.counters.answered(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
@@ -61,6 +65,9 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
             return Answer::Ready(Some(
                 response.map(|body| Sending::Ready(Some(body).filter(|body| !body.is_empty()))),
             ));
+        }
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(Peer(peer));
         }
         let (router, pulse) = (self.router.clone(), Arc::clone(&self.pulse));
         Answer::Routed(Box::pin(async move {

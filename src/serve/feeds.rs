@@ -2,14 +2,15 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{ACCEPT, LOCATION, VARY};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::serve::access::{self, Reader};
 use crate::serve::negotiate::{self, Wanted};
 use crate::serve::represent::{joined, represent};
 use crate::serve::{Service, plain};
@@ -18,13 +19,13 @@ pub(super) async fn all(
     service: State<Service>,
     Path(suffix): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
     // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
     match suffix.split_once('.') {
-        Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &headers).await,
+        Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &reader).await,
         None if matches!(suffix.as_str(), "all" | "search") => {
-            negotiated(&service, FeedName::All, query, &headers).await
+            negotiated(&service, FeedName::All, query, &reader).await
         }
         _ => plain::unknown(),
     }
@@ -34,18 +35,18 @@ pub(super) async fn topic(
     service: State<Service>,
     Path(name): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
-    keyed(&service, &name, |key| TopicKey::new(key).map(FeedName::Topic), query, &headers).await
+    keyed(&service, &name, |key| TopicKey::new(key).map(FeedName::Topic), query, &reader).await
 }
 
 pub(super) async fn source(
     service: State<Service>,
     Path(name): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
-    keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &headers).await
+    keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &reader).await
 }
 
 async fn keyed(
@@ -53,12 +54,12 @@ async fn keyed(
     name: &str,
     read: impl Fn(&str) -> Result<FeedName, KeyProblem>,
     query: RawQuery,
-    headers: &HeaderMap,
+    reader: &Reader,
 ) -> Response {
     let (key, suffix) = name.split_once('.').map_or((name, None), |(key, suffix)| (key, Some(suffix)));
     match (read(key), suffix) {
-        (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, headers).await,
-        (Ok(feed), None) => negotiated(service, feed, query, headers).await,
+        (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, reader).await,
+        (Ok(feed), None) => negotiated(service, feed, query, reader).await,
         (Err(problem), _) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
@@ -68,7 +69,7 @@ async fn with_suffix(
     feed: FeedName,
     suffix: &str,
     RawQuery(query): RawQuery,
-    headers: &HeaderMap,
+    reader: &Reader,
 ) -> Response {
     let Some(format) = Format::ALL.into_iter().find(|format| format.suffix() == suffix) else {
         return plain::answer(
@@ -76,14 +77,14 @@ async fn with_suffix(
             &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
         );
     };
-    answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept-Encoding").await
+    answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept-Encoding").await
 }
 
 /// Without a suffix the Accept header decides.
-async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery, headers: &HeaderMap) -> Response {
-    match negotiate::wanted(&joined(headers, &ACCEPT)) {
+async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery, reader: &Reader) -> Response {
+    match negotiate::wanted(&joined(&reader.headers, &ACCEPT)) {
         Wanted::Feed(format) => {
-            answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept, Accept-Encoding").await
+            answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept, Accept-Encoding").await
         }
         Wanted::Page => {
             // The path under which readers see us, which a web server before us may have lengthened.
@@ -99,20 +100,24 @@ async fn answer(
     feed: FeedName,
     format: Format,
     query: &str,
-    headers: &HeaderMap,
+    reader: &Reader,
     vary: &'static str,
 ) -> Response {
+    let permissions = service.published.access();
     let request = match FeedRequest::read(feed.clone(), format, query) {
-        Ok(request) => request,
+        Ok(request) => match reader.grant.request(&permissions, request) {
+            Some(request) => request,
+            None => return access::unknown(),
+        },
         Err(refusal) => return refused(&refusal, &feed, &service.published.status()),
     };
-    let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
+    let ready = if request.is_plain() { service.published.get_for(request.audience, &feed, format) } else { None };
     let found = match ready {
         Some(ready) => Ok(ready),
         None => service.door.feed(request).await,
     };
     match found {
-        Ok(representation) => represent(&representation, headers, vary).map(Body::from),
+        Ok(representation) => represent(&representation, &reader.headers, vary).map(Body::from),
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }
 }

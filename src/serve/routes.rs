@@ -1,5 +1,7 @@
 //! Addresses → handlers.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -13,11 +15,11 @@ use crate::model::feed::{FeedName, Format};
 use crate::published::status::Status;
 use crate::render::opml::{self, Outline};
 use crate::serve::answer::BODY_LIMIT;
-use crate::serve::{Service, entries, feeds, metrics, page, plain};
+use crate::serve::{Service, access, entries, feeds, metrics, page, plain};
 
 pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
-    Router::new()
+    let routes = Router::new()
         .route("/", only_get(get(front)))
         .route("/style.css", only_get(get(style)))
         .route("/opml", only_get(get(our_feeds)))
@@ -32,8 +34,8 @@ pub(super) fn router(service: Service) -> Router {
         .route("/{name}", only_get(get(feeds::all)))
         .fallback(async || plain::unknown())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(service.clone(), finish))
-        .with_state(service)
+        .with_state(service.clone());
+    access::guarded(Arc::clone(&service.published), routes).layer(middleware::from_fn_with_state(service, finish))
 }
 
 /// What every answer has.
