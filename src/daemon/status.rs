@@ -7,13 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::daemon::mill::Mill;
+use crate::model::access::{Access, Audience};
 use crate::model::feed::{FeedName, Format};
 use crate::published::request::FeedRequest;
-use crate::published::status::{Headline, Status, TopicStatus};
+use crate::published::status::{Headline, SourceStatus, Status, TopicStatus};
 use crate::select::catalogue::{Catalogue, topic_title};
 use crate::select::page;
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
+use crate::text::addresses;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Entries on the front page.
@@ -83,6 +85,7 @@ fn read(store: &Store, catalogue: &Catalogue) -> Result<Stored, StoreError> {
 
 fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
     let stored = stored.clone();
+    let problem = mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let access = &catalogue.config.access;
     let topics = catalogue.config.topics.iter();
     let topics = topics.filter(|topic| access.is_listed(&FeedName::Topic(topic.key.clone())));
@@ -91,8 +94,8 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         title: catalogue.config.server.title.clone(),
         base: Some(catalogue.base.clone()),
         not_ready: mill.polling.committer.trouble(),
-        config_problem: mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        sources: mill.polling.statuses(catalogue, clock::now()),
+        config_problem: problem.map(|problem| told(access, problem)),
+        sources: mill.polling.statuses(catalogue, clock::now()).into_iter().map(without_secrets).collect(),
         topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),
         unlisted: sources.filter(|feed| !access.is_listed(feed)).collect(),
         latest: stored.latest,
@@ -100,4 +103,21 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         sightings: stored.sightings,
         store_bytes: stored.bytes,
     }
+}
+
+/// What is wrong with an edit may speak of what not everybody is to know; then the log and `feedmill check` tell it alone.
+fn told(access: &Access, problem: String) -> String {
+    let has_secrets = !access.groups.is_empty() || !access.private.is_empty();
+    if has_secrets && access.of_pages() == Audience::Public {
+        return "The log and `feedmill check` tell why.".to_owned();
+    }
+    addresses::masked(&problem).into_owned()
+}
+
+/// Publishers and their servers are quoted with the addresses that they were asked at.
+fn without_secrets(mut source: SourceStatus) -> SourceStatus {
+    let masked = |text: &String| addresses::masked(text).into_owned();
+    source.reason = source.reason.as_ref().map(masked);
+    source.notes = source.notes.iter().map(masked).collect();
+    source
 }

@@ -32,6 +32,13 @@ pub struct Status {
     pub store_bytes: u64,
 }
 
+impl Status {
+    /// Whether pages and lists are to name a feed.
+    pub fn lists(&self, feed: &FeedName) -> bool {
+        !self.unlisted.contains(feed)
+    }
+}
+
 /// How a source fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
@@ -55,7 +55,10 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         if is_too_long(&request) {
             self.service.counters.answered(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
             let mut response = plain::answer(StatusCode::PAYLOAD_TOO_LARGE, "nothing here takes so long a body");
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            // In HTTP/2 the stream is reset, and the connection goes on.
+            if request.version() < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             self.pulse.answered();
             return Answer::Ready(Some(response.map(Sending::Routed)));
         }
@@ -69,15 +72,24 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(Peer(peer));
         }
-        let (router, pulse) = (self.router.clone(), Arc::clone(&self.pulse));
+        let (router, under_way) = (self.router.clone(), UnderWay(Arc::clone(&self.pulse)));
         Answer::Routed(Box::pin(async move {
             let response = match router.oneshot(request.map(axum::body::Body::new)).await {
                 Ok(response) => response.map(Sending::Routed),
                 Err(never) => match never {},
             };
-            pulse.answered();
+            drop(under_way);
             response
         }))
+    }
+}
+
+/// Notes the answer, and also that nobody waits for it any more.
+struct UnderWay(Arc<Pulse>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.answered();
     }
 }
 

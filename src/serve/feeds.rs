@@ -88,8 +88,8 @@ async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery
         }
         Wanted::Page => {
             // The path under which readers see us, which a web server before us may have lengthened.
-            let front =
-                service.published.status().base.as_ref().map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
+            let base = service.published.status().base.as_ref().and_then(|base| reader.grant.carried(base));
+            let front = base.map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
             (StatusCode::SEE_OTHER, [(LOCATION, front), (VARY, "Accept".to_owned())]).into_response()
         }
     }

@@ -14,6 +14,7 @@ mod cors;
 mod entries;
 mod feeds;
 mod listen;
+mod lists;
 mod metrics;
 mod negotiate;
 mod page;

@@ -22,6 +22,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
+use url::Url;
 
 use crate::clock;
 use crate::model::access::{Access, Audience, Group, Permission};
@@ -64,6 +65,14 @@ impl Grant {
         request.audience = self.audience;
         request.token = self.token.clone().filter(|_| self.audience == Audience::Full);
         Some(request)
+    }
+
+    /// Where the reader's addresses begin: below its token, where it came with one.
+    pub(super) fn carried(&self, base: &Url) -> Option<Url> {
+        match &self.token {
+            Some(token) => base.join(&format!("t/{}/", token.reveal())).ok(),
+            None => Some(base.clone()),
+        }
     }
 
     /// What every answer to this reader has, and what it must not have.
