@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
+mod access;
 mod add;
 mod check;
 mod compact;
@@ -138,6 +139,11 @@ enum Task {
     Query(query::Wanted),
     /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
     Why(why::Wanted),
+    /// Makes a password or a token for readers of what is not public, and the line for feeds.toml.
+    Access {
+        #[command(subcommand)]
+        wanted: access::Wanted,
+    },
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
     Export {
         /// A file, or - for standard output.
@@ -206,6 +212,7 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Release { source } => release::run(&settings, &source).await,
             Task::Query(wanted) => query::run(&settings, wanted).await,
             Task::Why(wanted) => why::run(&settings, wanted).await,
+            Task::Access { wanted } => access::run(&wanted),
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),

@@ -5,6 +5,7 @@
 //! ```
 //! Every problem is collected with its place; a file with one problem gives no configuration at all.
 
+mod access;
 mod address;
 mod check;
 pub mod edit;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::model::access::Access;
 use crate::model::feed::Media;
 use crate::model::source::{Source, TopicKey};
 use crate::query::Query;
@@ -51,6 +53,8 @@ pub struct Config {
     pub poll: PollSettings,
     pub merging: Merging,
     pub search: SearchSettings,
+    /// Who may read what: `[access]`, and every `access` and `private`.
+    pub access: Arc<Access>,
     /// In the order of the file.
     pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.

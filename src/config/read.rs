@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+use crate::config::access::{self, Around, Said};
 use crate::config::address;
 use crate::config::check::{self, Declared};
 use crate::config::merging::{self, Defaults};
@@ -46,19 +47,30 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         return problems.finish().map(|_| unreachable!("there are errors"));
     }
     let mut root = Reader::new("the file", root.into_inner());
-    let server = server(root.table("server", "[server]", &mut problems), around, &mut problems);
+    let mut said = Said::default();
+    let mut server_table = root.table("server", "[server]", &mut problems);
+    said.of_server(&mut server_table, &mut problems);
+    let server = server(server_table, around, &mut problems);
     let store = store(root.table("store", "[store]", &mut problems), around, &mut problems);
     let search = search(root.table("search", "[search]", &mut problems), &mut problems);
     let (merging, defaults) = merging::merging(&mut root, &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
     let intervals = Intervals { keep: store.keep, ..intervals };
-    let declared =
-        sources(root.table("sources", "[sources]", &mut problems), around, &intervals, &defaults, &mut problems);
-    let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut problems);
+    let declared = sources(
+        root.table("sources", "[sources]", &mut problems),
+        (around, &mut said),
+        &intervals,
+        &defaults,
+        &mut problems,
+    );
+    let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut said, &mut problems);
+    let groups = access::groups(root.table("access", "[access]", &mut problems), around, &mut problems);
     root.finish(&mut problems);
     variables(around, &mut problems);
 
     check::check(&declared, &topics, &server, &poll, &mut problems);
+    let others = Around { server: &server, declared: &declared, topics: &topics };
+    let access = Arc::new(said.resolve(groups, &others, &mut problems));
     let sources: Vec<Arc<Source>> = declared.into_iter().map(|declared| Arc::new(declared.source)).collect();
     for key in sources.iter().flat_map(|source| &source.topics) {
         if !topics.iter().any(|topic| topic.value.key == *key) {
@@ -67,7 +79,7 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         }
     }
     let topics = topics.into_iter().map(|topic| topic.value).collect();
-    problems.finish().map(|warnings| Config { server, store, poll, merging, search, sources, topics, warnings })
+    problems.finish().map(|warnings| Config { server, store, poll, merging, search, access, sources, topics, warnings })
 }
 
 fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Server {
@@ -261,7 +273,7 @@ fn network(text: At<String>, problems: &mut Problems<'_>) -> Option<IpNet> {
 
 fn sources(
     mut table: Reader<'_>,
-    around: &Surroundings<'_>,
+    (around, said): (&Surroundings<'_>, &mut Said),
     intervals: &Intervals,
     merging: &Defaults,
     problems: &mut Problems<'_>,
@@ -269,9 +281,12 @@ fn sources(
     let mut found = Vec::new();
     for (key, value) in table.take_rest() {
         let name = format!("[sources.{}]", key.value);
-        let Some(inner) = table::table(&name, value, problems) else { continue };
+        let Some(mut inner) = table::table(&name, value, problems) else { continue };
         match SourceKey::new(&key.value) {
-            Ok(source_key) => found.extend(source(source_key, key.span, inner, around, intervals, merging, problems)),
+            Ok(source_key) => {
+                said.of_source(&source_key, &mut inner, problems);
+                found.extend(source(source_key, key.span, inner, around, intervals, merging, problems))
+            }
             Err(problem) => problems.add(&key.span, problem.to_string(), None),
         }
     }
@@ -386,7 +401,12 @@ fn source_key(text: At<String>, problems: &mut Problems<'_>) -> Option<At<Source
 }
 
 /// `"text"`, `{ env = "NAME" }` or `{ file = "path" }`.
-fn secret(key: &str, value: Value<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Option<Secret> {
+pub(super) fn secret(
+    key: &str,
+    value: Value<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Secret> {
     let span = value.span();
     let table = match value.into_inner() {
         DeValue::String(text) => return Some(Secret::new(text.into_owned())),
@@ -451,12 +471,13 @@ fn headers(
     found
 }
 
-fn topics(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Vec<At<Topic>> {
+fn topics(mut table: Reader<'_>, said: &mut Said, problems: &mut Problems<'_>) -> Vec<At<Topic>> {
     let mut found = Vec::new();
     for (key, value) in table.take_rest() {
-        let Some(inner) = table::table(&format!("[topics.{}]", key.value), value, problems) else { continue };
+        let Some(mut inner) = table::table(&format!("[topics.{}]", key.value), value, problems) else { continue };
         match TopicKey::new(&key.value) {
             Ok(topic_key) if topic_key.as_str() != "all" => {
+                said.of_topic(&topic_key, &mut inner, problems);
                 found.push(At { span: key.span, value: topic(topic_key, inner, problems) })
             }
             Ok(_) => problems.add(&key.span, "`all` is the feed of everything and cannot be a topic", None),

@@ -20,6 +20,7 @@ use crate::daemon::mill::Mill;
 use crate::daemon::query::{self, Found, FoundDocument};
 use crate::daemon::trial;
 use crate::indexing::Progress;
+use crate::model::access::Audience;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
@@ -268,7 +269,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
 
 async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
     let question = match why::Asked::read(asked) {
-        Ok(asked) => why::Question { asked, feed },
+        Ok(asked) => why::Question { asked, feed, audience: Audience::Full },
         Err(problem) => return Answer::Refused(problem),
     };
     match mill.reading.explain(question, |_| ()).await {

@@ -104,6 +104,7 @@ impl Mill {
             learning: Mutex::new(Learning::default()),
         });
         let published = Arc::new(Published::default());
+        published.set_access(Arc::clone(&catalogue.config.access));
         let rendering = StoreDoor::new(handle.clone(), followed.clone()).with_index(index.clone());
         let behind = Arc::new(rendering.clone());
         let door = Arc::new(Cache::new(behind, followed.clone(), revisions, Arc::clone(&published)));
@@ -152,6 +153,9 @@ impl Mill {
         let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
         // First the catalogue: what the committer marks as changed is rendered by it.
         self.polling.catalogue.send_replace(Arc::clone(&catalogue));
+        // What is kept was made for those who might read it before.
+        self.published.set_access(Arc::clone(&catalogue.config.access));
+        (self.polling.relearnt)();
         self.polling.committer.follow(Arc::clone(&catalogue)).await?;
         self.published.retain(&catalogue.ready_feeds());
         Ok(())

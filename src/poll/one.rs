@@ -24,6 +24,7 @@ use crate::schedule::Due;
 use crate::select::catalogue::{Catalogue, Learnt};
 use crate::store::Handle;
 use crate::store::source::{PollOutcome, SourceState};
+use crate::text::addresses;
 
 /// Documents in [`Polling::room`] at once: enough to keep two groups of the committer and all workers busy.
 pub const ROOM: usize = 16;
@@ -345,7 +346,9 @@ impl Polling {
                     tracing::warn!(%source, held, "{held} new entries of {source} are held back: so many at once look like a mass re-issue; `feedmill release {source}` lets them out");
                 }
             }
-            Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}"),
+            Outcome::Failed(reason) => {
+                tracing::warn!(%source, reason = &*addresses::masked(reason), "cannot poll {source}")
+            }
             Outcome::Throttled(until) => tracing::warn!(%source, ?until, "{source} asks for fewer requests"),
             Outcome::Gone => {
                 tracing::warn!(%source, "{source} is gone for good (410) and is not asked again until it is named")

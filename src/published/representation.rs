@@ -26,6 +26,8 @@ pub struct Representation {
     pub last_modified_date: Bytes,
     pub identity: Coded,
     pub gzip: Coded,
+    /// The value of `Link` (RFC 8288).
+    pub link: Option<Bytes>,
     /// Made when the feed has been quiet for a while: see [`Representation::condensed`].
     brotli: Option<Coded>,
     zstd: Option<Coded>,
@@ -47,7 +49,23 @@ impl Representation {
         }
         let gzip = coded(&name, Coding::Gzip, coding::gzip(&body));
         let identity = coded(&name, Coding::Identity, body);
-        Self { media_type, last_modified, last_modified_date, identity, gzip, brotli: None, zstd: None, name }
+        Self {
+            media_type,
+            last_modified,
+            last_modified_date,
+            identity,
+            gzip,
+            link: None,
+            brotli: None,
+            zstd: None,
+            name,
+        }
+    }
+
+    /// With what the answer's `Link` says. Not a part of the document: the tags stay as they are.
+    #[must_use]
+    pub fn with_link(self, link: String) -> Self {
+        Self { link: Some(link.into()), ..self }
     }
 
     /// The same document with the codings that cost more and are smaller.

@@ -6,8 +6,9 @@ use chrono::{NaiveDate, NaiveTime};
 use url::form_urlencoded;
 
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::feed::{FeedName, Format};
-use crate::model::source::{SourceKey, TopicKey};
+use crate::model::source::{Secret, SourceKey, TopicKey};
 use crate::text::language;
 
 /// Most entries of one document.
@@ -70,6 +71,10 @@ impl fmt::Display for ArchivePage {
 pub struct FeedRequest {
     pub feed: FeedName,
     pub format: Format,
+    /// Whom the document is made for. No part of its address; who answers requests says so.
+    pub audience: Audience,
+    /// The token that the reader's address begins with, and that the document's links carry on.
+    pub token: Option<Secret>,
     /// In the query language, not yet read.
     pub query: Option<String>,
     pub topic: Option<TopicKey>,
@@ -95,6 +100,8 @@ impl FeedRequest {
         Self {
             feed,
             format,
+            audience: Audience::Public,
+            token: None,
             query: None,
             topic: None,
             source: None,
@@ -114,8 +121,16 @@ impl FeedRequest {
         Self { archive: Some(page), ..Self::plain(feed, format) }
     }
 
+    /// Whether it is for the feed's usual document, of its audience.
     pub fn is_plain(&self) -> bool {
-        *self == Self::plain(self.feed.clone(), self.format)
+        *self == Self { audience: self.audience, ..Self::plain(self.feed.clone(), self.format) }
+    }
+
+    /// Every feed that it speaks of: a reader has to be admitted to each.
+    pub fn named(&self) -> Vec<FeedName> {
+        let topic = self.topic.clone().map(FeedName::Topic);
+        let source = self.source.clone().map(FeedName::Source);
+        std::iter::once(self.feed.clone()).chain(topic).chain(source).collect()
     }
 
     /// Reads the part of an address behind `?`. Unknown parameters are ignored, since readers and trackers append their own;

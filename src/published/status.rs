@@ -1,10 +1,13 @@
 //! How the service stands, as pages, metrics and `list` tell it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::entry::PublicId;
+use crate::model::feed::FeedName;
 use crate::model::source::{SourceKey, TopicKey};
 
 /// A snapshot of the whole service. No secrets.
@@ -20,6 +23,8 @@ pub struct Status {
     /// In the order of the file.
     pub sources: Vec<SourceStatus>,
     pub topics: Vec<TopicStatus>,
+    /// Feeds of these sources that whoever may read this may not read.
+    pub unlisted: BTreeSet<FeedName>,
     /// The newest entries.
     pub latest: Vec<Headline>,
     pub entries: u64,
@@ -39,6 +44,13 @@ pub struct SearchStatus {
     pub bytes: u64,
     /// Why searches look through the newest entries only; `None` while they run on the index.
     pub note: Option<String>,
+}
+
+impl Status {
+    /// Whether pages and lists are to name a feed.
+    pub fn lists(&self, feed: &FeedName) -> bool {
+        !self.unlisted.contains(feed)
+    }
 }
 
 /// How a source fares.

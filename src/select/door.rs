@@ -9,6 +9,7 @@ use url::Url;
 use crate::clock;
 use crate::index::Index;
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::feed::{FeedName, Format};
 use crate::model::page::Page;
 use crate::published::representation::Representation;
@@ -40,6 +41,8 @@ pub struct StoreDoor {
 
 /// A feed that is kept ready, in every format.
 pub struct Rendered {
+    /// Whom it is for.
+    pub audience: Audience,
     pub formats: Vec<(Format, Representation)>,
     /// How long the work itself took, without waiting for a turn.
     pub cost: Duration,
@@ -67,7 +70,8 @@ impl StoreDoor {
         let now = clock::now();
         let job = move |store: &Store| {
             let begun = Instant::now();
-            let request = FeedRequest::plain(feed, Format::Atom);
+            let audience = catalogue.config.access.audience(&feed);
+            let request = FeedRequest { audience, ..FeedRequest::plain(feed, Format::Atom) };
             let prepared = match page::select(store, &catalogue, &request, now) {
                 Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
                 Err(error) => return Ok(Err(error)),
@@ -81,7 +85,7 @@ impl StoreDoor {
                 (format, prepared.render(&FeedRequest { format, ..request.clone() }, before))
             });
             let formats = formats.collect();
-            Ok(Ok(Rendered { formats, cost: reading + begun.elapsed() }))
+            Ok(Ok(Rendered { audience, formats, cost: reading + begun.elapsed() }))
         };
         self.handle.run(job).await?
     }
@@ -98,7 +102,7 @@ impl StoreDoor {
         let catalogue = Arc::clone(&self.catalogue.borrow());
         let now = clock::now();
         let job = move |store: &Store| {
-            let known = Known { store, catalogue: &catalogue, now, nearest: &why::by_keys };
+            let known = Known { store, catalogue: catalogue.of(question.audience), now, nearest: &why::by_keys };
             let account = why::explain(&known, &question)?;
             // What is told must not be lost either.
             store.wait_for_sync()?;
@@ -198,6 +202,7 @@ fn prepare(
     request: &FeedRequest,
     selection: Selection,
 ) -> Result<Prepared, StoreError> {
+    let catalogue = catalogue.of(request.audience);
     let title = match &request.query {
         Some(query) => format!("{}: {query}", catalogue.title(&request.feed)),
         None => catalogue.title(&request.feed),
@@ -215,8 +220,10 @@ fn prepare(
 
 impl Prepared {
     fn render(&self, request: &FeedRequest, before: Option<&Representation>) -> Representation {
-        let body = render::feed(&self.page, request.format, &self.place(request));
-        Representation::after(before, request.format.media_type(), body, self.last_change)
+        let place = self.place(request);
+        let link = format!("<{}>; rel=\"self\"", place.self_url);
+        let body = render::feed(&self.page, request.format, &place);
+        Representation::after(before, request.format.media_type(), body, self.last_change).with_link(link)
     }
 }
 
@@ -240,8 +247,9 @@ impl Prepared {
 /// The address of a request's document, with its parameters in canonical order.
 pub fn address(base: &Url, request: &FeedRequest) -> Url {
     let mut url = base.clone();
+    let token = request.token.as_ref().map_or_else(String::new, |token| format!("t/{}/", token.reveal()));
     let archive = request.archive.map_or_else(String::new, |page| format!("/archive/{page}"));
-    url.set_path(&format!("{}{}{archive}.{}", base.path(), request.feed, request.format.suffix()));
+    url.set_path(&format!("{}{token}{}{archive}.{}", base.path(), request.feed, request.format.suffix()));
     let query = request.to_query_string();
     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
     url

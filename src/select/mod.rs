@@ -12,4 +12,5 @@ pub mod page;
 mod recent;
 pub mod revisions;
 pub mod search;
+pub mod visible;
 pub mod why;

@@ -17,6 +17,7 @@ use crate::select::archive::{self, Beside};
 use crate::select::by_published;
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
+use crate::select::visible::visible;
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::keys::Place;
@@ -95,6 +96,7 @@ pub(super) fn select_from(
     now: Timestamp,
     further: &mut Further<'_>,
 ) -> Result<Selection, SelectError> {
+    let catalogue = catalogue.of(request.audience);
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
     let epoch = epoch(store, &feed)?;
     if let Some(page) = request.archive {
@@ -254,6 +256,15 @@ impl<'a> Filter<'a> {
         place: Place,
     ) -> Result<Option<(Timestamp, Presented)>, StoreError> {
         let Some(entry) = store.entry(place.seq)? else { return Ok(None) };
+        let entry = if catalogue.is_partial() {
+            let Some(seen) = visible(entry, catalogue) else { return Ok(None) };
+            if seen.is_partial && !self.is_own(store, catalogue, &seen.entry)? {
+                return Ok(None);
+            }
+            seen.entry
+        } else {
+            entry
+        };
         let Some(shown) = present::shown(&entry, &catalogue.standing) else { return Ok(None) };
         let published = present::published(shown);
         let too_old = self.not_before.is_some_and(|limit| published < limit)
@@ -273,6 +284,26 @@ impl<'a> Filter<'a> {
             touched = touched.max(page.at);
         }
         Ok(Some((touched, presented)))
+    }
+
+    /// Whether what is visible of an entry belongs to the topic by itself, and not only by what is not.
+    fn is_own(&self, store: &Store, catalogue: &Catalogue, entry: &Entry) -> Result<bool, StoreError> {
+        let Some(topic) = catalogue.topic(&self.request.feed) else { return Ok(true) };
+        for sighting in &entry.sightings {
+            let Some(source) = SourceFacts::of(catalogue, &sighting.source) else { continue };
+            if source.topics.contains(&topic.key) {
+                return Ok(true);
+            }
+            let Some(query) = &topic.matches else { continue };
+            let texts = match sighting.text {
+                Some(name) => store.texts(name)?.unwrap_or_default(),
+                None => Texts::default(),
+            };
+            if with_candidate(sighting, texts.parts(), &source, |candidate| query.matches(candidate, self.now)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether one of the entry's sightings, as a whole, is what was asked for.

@@ -2,17 +2,19 @@
 //! way.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
+use crate::serve::access::Peer;
 use crate::serve::instance::A_IM;
 use crate::serve::pulse::Pulse;
 use crate::serve::represent::{represent, shared};
@@ -27,6 +29,8 @@ pub(super) struct Answering {
     pub(super) service: Service,
     pub(super) router: Router,
     pub(super) pulse: Arc<Pulse>,
+    /// Where the connection comes from.
+    pub(super) peer: Option<IpAddr>,
 }
 
 impl Answering {
@@ -53,12 +57,15 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         self.pulse.asked();
         if is_too_long(&request) {
             self.service.counters.answered(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
             let mut response = plain::answer(StatusCode::PAYLOAD_TOO_LARGE, "nothing here takes so long a body");
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            // In HTTP/2 the stream is reset, and the connection goes on.
+            if request.version() < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             self.pulse.answered();
             return Answer::Ready(Some(response.map(Sending::Routed)));
         }
@@ -69,15 +76,27 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
                 response.map(|body| Sending::Ready(Some(body).filter(|body| !body.is_empty()))),
             ));
         }
-        let (router, pulse) = (self.router.clone(), Arc::clone(&self.pulse));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
+        let (router, under_way) = (self.router.clone(), UnderWay(Arc::clone(&self.pulse)));
         Answer::Routed(Box::pin(async move {
             let response = match router.oneshot(request.map(axum::body::Body::new)).await {
                 Ok(response) => response.map(Sending::Routed),
                 Err(never) => match never {},
             };
-            pulse.answered();
+            drop(under_way);
             response
         }))
+    }
+}
+
+/// Notes the answer, and also that nobody waits for it any more.
+struct UnderWay(Arc<Pulse>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.answered();
     }
 }
 

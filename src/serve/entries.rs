@@ -14,6 +14,7 @@ use crate::model::entry::PublicId;
 use crate::published::representation::Representation;
 use crate::published::request::Refusal;
 use crate::published::why::{Account, Asked, Question};
+use crate::serve::access::Reader;
 use crate::serve::represent::represent;
 use crate::serve::{Service, page, plain};
 
@@ -37,8 +38,9 @@ pub(super) async fn entry(
     service: State<Service>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
+    let (audience, headers) = (reader.grant.audience, reader.headers);
     let (name, form) = name.strip_suffix(".json").map_or((&*name, Form::Page), |name| (name, Form::Json));
     let Some(id) = PublicId::read(name) else {
         let text = format!(
@@ -47,19 +49,20 @@ pub(super) async fn entry(
         );
         return plain::answer(StatusCode::NOT_FOUND, &text);
     };
-    let question = Question { asked: Asked::Id(id), feed: parameter(query.as_deref(), "in") };
+    let question = Question { asked: Asked::Id(id), feed: parameter(query.as_deref(), "in"), audience };
     answer(&service, question, form, "../", query.as_deref(), &headers).await
 }
 
 /// `/entries?url=…`
-pub(super) async fn address(service: State<Service>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn address(service: State<Service>, RawQuery(query): RawQuery, reader: Reader) -> Response {
+    let (audience, headers) = (reader.grant.audience, reader.headers);
     let Some(url) = parameter(query.as_deref(), "url") else {
         let text = "which entry? /entries/ID has one by its id, /entries?url=https://example.org/news/1 by its address";
         return plain::answer(StatusCode::BAD_REQUEST, text);
     };
     match Asked::read(&url) {
         Ok(asked) => {
-            let question = Question { asked, feed: parameter(query.as_deref(), "in") };
+            let question = Question { asked, feed: parameter(query.as_deref(), "in"), audience };
             answer(&service, question, Form::Page, "", None, &headers).await
         }
         Err(text) => plain::answer(StatusCode::BAD_REQUEST, &text),

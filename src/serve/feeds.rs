@@ -13,6 +13,7 @@ use crate::published::lifetimes::Lifetimes;
 use crate::published::representation::Representation;
 use crate::published::request::{ArchivePage, FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::serve::access::{self, Reader};
 use crate::serve::instance::{self, A_IM};
 use crate::serve::negotiate::{self, Wanted};
 use crate::serve::represent::{joined, represent, shared};
@@ -22,13 +23,13 @@ pub(super) async fn all(
     service: State<Service>,
     Path(suffix): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
     // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
     match suffix.split_once('.') {
-        Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &headers).await,
+        Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &reader).await,
         None if matches!(suffix.as_str(), "all" | "search") => {
-            negotiated(&service, FeedName::All, query, &headers).await
+            negotiated(&service, FeedName::All, query, &reader).await
         }
         _ => plain::unknown(),
     }
@@ -38,31 +39,31 @@ pub(super) async fn topic(
     service: State<Service>,
     Path(name): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
-    keyed(&service, &name, |key| TopicKey::new(key).map(FeedName::Topic), query, &headers).await
+    keyed(&service, &name, |key| TopicKey::new(key).map(FeedName::Topic), query, &reader).await
 }
 
 pub(super) async fn source(
     service: State<Service>,
     Path(name): Path<String>,
     query: RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
-    keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &headers).await
+    keyed(&service, &name, |key| SourceKey::new(key).map(FeedName::Source), query, &reader).await
 }
 
-pub(super) async fn archive_of_all(service: State<Service>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    archive(&service, FeedName::All, &name, &headers).await
+pub(super) async fn archive_of_all(service: State<Service>, Path(name): Path<String>, reader: Reader) -> Response {
+    archive(&service, FeedName::All, &name, &reader).await
 }
 
 pub(super) async fn archive_of_topic(
     service: State<Service>,
     Path((key, name)): Path<(String, String)>,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
     match TopicKey::new(&key) {
-        Ok(key) => archive(&service, FeedName::Topic(key), &name, &headers).await,
+        Ok(key) => archive(&service, FeedName::Topic(key), &name, &reader).await,
         Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
@@ -70,19 +71,19 @@ pub(super) async fn archive_of_topic(
 pub(super) async fn archive_of_source(
     service: State<Service>,
     Path((key, name)): Path<(String, String)>,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
     match SourceKey::new(&key) {
-        Ok(key) => archive(&service, FeedName::Source(key), &name, &headers).await,
+        Ok(key) => archive(&service, FeedName::Source(key), &name, &reader).await,
         Err(problem) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
 
-async fn archive(service: &Service, feed: FeedName, name: &str, headers: &HeaderMap) -> Response {
+async fn archive(service: &Service, feed: FeedName, name: &str, reader: &Reader) -> Response {
     let (page, suffix) = name.split_once('.').unwrap_or((name, ""));
     let format = Format::ALL.into_iter().find(|format| format.suffix() == suffix);
     if let (Some(page), Some(format)) = (ArchivePage::read(page), format) {
-        return deliver(service, FeedRequest::archive(feed, format, page), headers, "Accept-Encoding").await;
+        return deliver(service, FeedRequest::archive(feed, format, page), reader, "Accept-Encoding").await;
     }
     let text = format!(
         "there is no archive page `{name}`; follow the `prev-archive` links that begin in /{feed}.atom and /{feed}.rss"
@@ -95,12 +96,12 @@ async fn keyed(
     name: &str,
     read: impl Fn(&str) -> Result<FeedName, KeyProblem>,
     query: RawQuery,
-    headers: &HeaderMap,
+    reader: &Reader,
 ) -> Response {
     let (key, suffix) = name.split_once('.').map_or((name, None), |(key, suffix)| (key, Some(suffix)));
     match (read(key), suffix) {
-        (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, headers).await,
-        (Ok(feed), None) => negotiated(service, feed, query, headers).await,
+        (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, reader).await,
+        (Ok(feed), None) => negotiated(service, feed, query, reader).await,
         (Err(problem), _) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
@@ -110,7 +111,7 @@ async fn with_suffix(
     feed: FeedName,
     suffix: &str,
     RawQuery(query): RawQuery,
-    headers: &HeaderMap,
+    reader: &Reader,
 ) -> Response {
     let Some(format) = Format::ALL.into_iter().find(|format| format.suffix() == suffix) else {
         return plain::answer(
@@ -118,19 +119,19 @@ async fn with_suffix(
             &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
         );
     };
-    answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept-Encoding").await
+    answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept-Encoding").await
 }
 
 /// Without a suffix the Accept header decides.
-async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery, headers: &HeaderMap) -> Response {
-    match negotiate::wanted(&joined(headers, &ACCEPT)) {
+async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery, reader: &Reader) -> Response {
+    match negotiate::wanted(&joined(&reader.headers, &ACCEPT)) {
         Wanted::Feed(format) => {
-            answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept, Accept-Encoding").await
+            answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept, Accept-Encoding").await
         }
         Wanted::Page => {
             // The path under which readers see us, which a web server before us may have lengthened.
-            let front =
-                service.published.status().base.as_ref().map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
+            let base = service.published.status().base.as_ref().and_then(|base| reader.grant.carried(base));
+            let front = base.map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
             (StatusCode::SEE_OTHER, [(LOCATION, front), (VARY, "Accept".to_owned())]).into_response()
         }
     }
@@ -141,18 +142,20 @@ async fn answer(
     feed: FeedName,
     format: Format,
     query: &str,
-    headers: &HeaderMap,
+    reader: &Reader,
     vary: &'static str,
 ) -> Response {
-    match FeedRequest::read(feed.clone(), format, query) {
-        Ok(request) => deliver(service, request, headers, vary).await,
+    let request = FeedRequest::read(feed.clone(), format, query);
+    match request {
+        Ok(request) => deliver(service, request, reader, vary).await,
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }
 }
 
-async fn deliver(service: &Service, request: FeedRequest, headers: &HeaderMap, vary: &'static str) -> Response {
-    let FeedRequest { feed, format, archive, .. } = request.clone();
-    let ready = if request.is_plain() { service.published.get(&feed, format) } else { None };
+async fn deliver(service: &Service, request: FeedRequest, reader: &Reader, vary: &'static str) -> Response {
+    let Some(request) = reader.grant.request(&service.published.access(), request) else { return access::unknown() };
+    let FeedRequest { feed, format, archive, audience, .. } = request.clone();
+    let ready = if request.is_plain() { service.published.get_for(audience, &feed, format) } else { None };
     let found = match ready {
         Some(ready) => Ok(ready),
         None => service.door.feed(request).await,
@@ -160,7 +163,7 @@ async fn deliver(service: &Service, request: FeedRequest, headers: &HeaderMap, v
     match found {
         Ok(representation) => {
             let lifetime = archive.map_or_else(|| service.published.lifetime(&feed), |_| Lifetimes::archive());
-            whole_or_changed(service, &representation, headers, vary, &lifetime)
+            whole_or_changed(service, &representation, &reader.headers, vary, &lifetime)
         }
         Err(refusal) => refused(&refusal, &feed, &service.published.status()),
     }

@@ -74,7 +74,7 @@ impl Cache {
     /// `None` for a feed that there is not.
     fn stamp(&self, request: &FeedRequest, now: Timestamp) -> Option<Stamp> {
         let catalogue = Arc::clone(&self.catalogue.borrow());
-        let feed = catalogue.feed_id(&request.feed)?;
+        let feed = catalogue.of(request.audience).feed_id(&request.feed)?;
         // A topic that is worked out anew changes what is found by it, also in feeds that do not change themselves.
         let asks_for_topics = request.topic.is_some() || request.query.is_some();
         let revision = if asks_for_topics { self.revisions.of_any() } else { self.revisions.of(&feed) };

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::config::{self, Surroundings};
+use crate::model::access::Audience;
 use crate::model::feed::{FeedId, FeedName, Format};
 use crate::model::source::{Scope, SourceKey, TopicKey};
 use crate::published::why::{Account, Asked, NoFeed};
@@ -151,7 +152,7 @@ async fn too_many_accounts_are_not_made_at_once() {
     let ask = || {
         let asked = Asked::Address("https://a.example/1".parse().unwrap());
         let write = Box::new(|_: &Account| Representation::new("text/plain", Vec::new(), Timestamp::UNIX_EPOCH));
-        setup.cache.account(Question { asked, feed: None }, write)
+        setup.cache.account(Question { asked, feed: None, audience: Audience::Public }, write)
     };
     let waiting: Vec<_> = (0..ACCOUNTS).map(|_| ask()).collect();
     assert_eq!(ask().await.unwrap_err(), Refusal::Busy);

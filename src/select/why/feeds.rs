@@ -11,6 +11,7 @@ use crate::query::{Branching, Explained, Query};
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
 use crate::select::page::{self, PAGE, SCAN, SelectError};
+use crate::select::visible::visible;
 use crate::select::why::{Known, OTHERS, source_name};
 use crate::store::engine::StoreError;
 use crate::store::keys::Place;
@@ -164,7 +165,13 @@ fn in_document(
         verdict.reasons.insert(0, format!("It is too old for the topic's `max_age`: it was published on {published}."));
         return Ok(());
     }
-    let mut request = FeedRequest::plain(feed.clone(), Format::Atom);
+    let audience = catalogue.config.access.audience(feed);
+    let seen_by = catalogue.of(audience);
+    if seen_by.is_partial() && visible(entry.clone(), seen_by).is_none() {
+        verdict.reasons.insert(0, "It came from private sources only, and the feed is public.".to_owned());
+        return Ok(());
+    }
+    let mut request = FeedRequest { audience, ..FeedRequest::plain(feed.clone(), Format::Atom) };
     for number in 1..=SCAN / PAGE {
         let selection = match page::select(store, catalogue, &request, *now) {
             Ok(selection) => selection,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::{self, Surroundings};
+use crate::model::access::Audience;
 use crate::model::entry::{Ground, Placement};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
@@ -75,7 +76,7 @@ fn catalogue(feeds: &str, store: &Store) -> Catalogue {
 fn told(feeds: &str, store: &Store, id: PublicId, feed: &str, nearest: &FindNearest<'_>) -> EntryAccount {
     let catalogue = catalogue(feeds, store);
     let known = Known { store, catalogue: &catalogue, now: at(9), nearest };
-    let question = Question { asked: Asked::Id(id), feed: Some(feed.to_owned()) };
+    let question = Question { asked: Asked::Id(id), feed: Some(feed.to_owned()), audience: Audience::Full };
     match explain(&known, &question).unwrap() {
         Account::Entry(account) => *account,
         other => panic!("{other:?}"),

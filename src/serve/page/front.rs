@@ -53,7 +53,7 @@ fn write_front(page: &mut String, status: &Status) -> fmt::Result {
     banners(page, status)?;
     subscribe(page, status)?;
     latest(page, &status.latest)?;
-    sources(page, &status.sources)?;
+    sources(page, status)?;
     page.push_str("</main>\n<footer><p><a href=\"opml\">All feeds as OPML</a> · <a href=\"sources.opml\">All sources as OPML</a> · ");
     page.push_str("<a href=\"metrics\">Metrics</a></p></footer>\n</body>\n</html>\n");
     Ok(())
@@ -130,7 +130,8 @@ fn latest(page: &mut String, latest: &[Headline]) -> fmt::Result {
 }
 
 /// Those in trouble first.
-fn sources(page: &mut String, sources: &[SourceStatus]) -> fmt::Result {
+fn sources(page: &mut String, status: &Status) -> fmt::Result {
+    let sources = &status.sources;
     page.push_str("<section>\n<h2>Sources</h2>\n");
     if sources.is_empty() {
         page.push_str("<p>None yet. Add one to feeds.toml:</p>\n<pre>[sources.bbc-world]\nurl = \"https://feeds.bbci.co.uk/news/world/rss.xml\"\n");
@@ -141,13 +142,13 @@ fn sources(page: &mut String, sources: &[SourceStatus]) -> fmt::Result {
     let mut ordered: Vec<&SourceStatus> = sources.iter().collect();
     ordered.sort_by_key(|source| source.health);
     for source in ordered {
-        row(page, source)?;
+        row(page, source, status.lists(&FeedName::Source(source.key.clone())))?;
     }
     page.push_str("</tbody>\n</table></div>\n</section>\n");
     Ok(())
 }
 
-fn row(page: &mut String, source: &SourceStatus) -> fmt::Result {
+fn row(page: &mut String, source: &SourceStatus, has_feed: bool) -> fmt::Result {
     let (title, address) = (Escaped(&source.title), Escaped(&source.address));
     write!(page, "<tr><td>")?;
     match &source.site {
@@ -174,9 +175,12 @@ fn row(page: &mut String, source: &SourceStatus) -> fmt::Result {
     }
     let last = source.last_success.map_or_else(|| "never".to_owned(), time);
     let key = &source.key;
-    writeln!(
-        page,
-        "<td>{last}<td class=\"number\">{}<td><a href=\"sources/{key}.atom\">Atom</a> <a href=\"sources/{key}.rss\">RSS</a> <a href=\"sources/{key}.json\">JSON</a></tr>",
-        source.entries
-    )
+    write!(page, "<td>{last}<td class=\"number\">{}<td>", source.entries)?;
+    if has_feed {
+        for (format, label) in Format::ALL.into_iter().zip(["Atom", "RSS", "JSON"]) {
+            write!(page, "<a href=\"sources/{key}.{}\">{label}</a> ", format.suffix())?;
+        }
+    }
+    page.push_str("</tr>\n");
+    Ok(())
 }
