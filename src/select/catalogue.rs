@@ -9,6 +9,7 @@ use url::Url;
 use crate::config::{Config, MergeRule, RuleKind, RuleScope, Topic};
 use crate::merge::present::{Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules};
+use crate::model::Timestamp;
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Grounds, Location, Scope, Source, SourceKey};
 use crate::store::engine::StoreError;
@@ -33,6 +34,9 @@ pub struct Catalogue {
     pub standing: Standing,
     /// `[[merge]]` and `[[never_merge]]`.
     pub rules: Arc<Rules>,
+    /// Since when it is in effect. No document is older, since a source that went or a title that changed changes documents
+    /// whose entries stay as they are; the Unix epoch where nobody asks.
+    pub since: Timestamp,
     /// Where each source stands in the file's order.
     places: HashMap<SourceKey, usize>,
 }
@@ -53,7 +57,13 @@ impl Catalogue {
         }
         let places = config.sources.iter().enumerate().map(|(place, source)| (source.key.clone(), place)).collect();
         let rules = Arc::new(Rules::new(merge_rules(&config), config.merging.window));
-        Self { config, base, scopes, standing, rules, places }
+        Self { config, base, scopes, standing, rules, since: Timestamp::UNIX_EPOCH, places }
+    }
+
+    /// The same, in effect since then.
+    #[must_use]
+    pub fn in_effect_since(self, since: Timestamp) -> Self {
+        Self { since, ..self }
     }
 
     /// For commands without a daemon: what the store knows of the sources' titles and sites.
