@@ -1,6 +1,6 @@
 //! Store, committer, poller and republisher, started in this order and stopped in the reverse one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, RwLock};
@@ -12,12 +12,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::clock;
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
 use crate::index::Index;
 use crate::indexing::{self, FOLLOWER, Follower};
+use crate::model::Timestamp;
 use crate::model::feed::FeedId;
-use crate::model::source::SourceKey;
+use crate::model::source::{Scope, SourceKey};
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
 use crate::poll::one::{Learning, Polling, ROOM};
@@ -65,10 +67,11 @@ pub struct Mill {
 
 impl Mill {
     /// Opens the store and starts all loops. `address` is where the daemon listens; links follow it where no `public_url` is set.
+    /// `edited` is when the configuration was written.
     ///
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
-    pub fn start(config: Config, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
+    pub fn start(config: Config, edited: Timestamp, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
         let open = match drive {
             Drive::Schedule => open::open_compact,
             // A command is short.
@@ -81,7 +84,7 @@ impl Mill {
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
         let base = base(&config, address);
-        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()));
+        let catalogue = in_effect(config, base, scopes, &book, edited);
         let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
 
         let marks = Arc::new(Marks::default());
@@ -150,7 +153,7 @@ impl Mill {
         self.polling.book.follow(&config.sources, &scopes, &self.store)?;
         self.polling.replace_fetcher(fetcher);
         let base = base(&config, self.address);
-        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
+        let catalogue = in_effect(config, base, scopes, &self.polling.book, clock::now());
         // First the catalogue: what the committer marks as changed is rendered by it.
         self.polling.catalogue.send_replace(Arc::clone(&catalogue));
         // What is kept was made for those who might read it before.
@@ -243,6 +246,16 @@ fn start_indexer(
 
 fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
     config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect()
+}
+
+fn in_effect(
+    config: Config,
+    base: Url,
+    scopes: HashMap<SourceKey, Scope>,
+    book: &Book,
+    since: Timestamp,
+) -> Arc<Catalogue> {
+    Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()).in_effect_since(since))
 }
 
 fn base(config: &Config, address: SocketAddr) -> Url {

@@ -168,7 +168,8 @@ impl Polling {
         let learnt = self.book.learnt();
         self.catalogue.send_if_modified(|catalogue| {
             let (config, scopes) = (Arc::clone(&catalogue.config), catalogue.scopes.clone());
-            *catalogue = Arc::new(Catalogue::new(config, catalogue.base.clone(), scopes, &learnt));
+            *catalogue =
+                Arc::new(Catalogue::new(config, catalogue.base.clone(), scopes, &learnt).in_effect_since(clock::now()));
             // Nobody has to schedule anew because a title became known.
             false
         });

@@ -9,6 +9,7 @@ use url::Url;
 use crate::config::{Config, MergeRule, RuleKind, RuleScope, Topic};
 use crate::merge::present::{Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules};
+use crate::model::Timestamp;
 use crate::model::access::Audience;
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Grounds, Location, Scope, Source, SourceKey, TopicKey};
@@ -34,6 +35,9 @@ pub struct Catalogue {
     pub standing: Standing,
     /// `[[merge]]` and `[[never_merge]]`.
     pub rules: Arc<Rules>,
+    /// Since when it is in effect. No document is older, since a source that went or a title that changed changes documents
+    /// whose entries stay as they are; the Unix epoch where nobody asks.
+    pub since: Timestamp,
     /// Where each source stands in the file's order.
     places: HashMap<SourceKey, usize>,
     /// The scopes of the sources that name each topic, sorted; those of private sources, too.
@@ -61,7 +65,8 @@ impl Catalogue {
         let rules = Arc::new(Rules::new(merge_rules(&config), config.merging.window));
         let naming = Arc::new(naming(&config, &scopes));
         let places = places(&config);
-        let whole = Self { config, base, scopes, standing, rules, places, naming, public: None, is_partial: false };
+        let since = Timestamp::UNIX_EPOCH;
+        let whole = Self { config, base, scopes, standing, rules, since, places, naming, public: None, is_partial: false };
         let public = whole.without_private().map(Arc::new);
         Self { public, ..whole }
     }
@@ -115,12 +120,20 @@ impl Catalogue {
             scopes: scopes.map(|(key, scope)| (key.clone(), scope.clone())).collect(),
             standing: Standing { sources: sources.map(|(scope, source)| (scope.clone(), source.clone())).collect() },
             rules: Arc::clone(&self.rules),
+            since: self.since,
             places: places(&config),
             config: Arc::new(config),
             naming: Arc::clone(&self.naming),
             public: None,
             is_partial: true,
         })
+    }
+
+    /// The same, in effect since then.
+    #[must_use]
+    pub fn in_effect_since(self, since: Timestamp) -> Self {
+        let public = self.public.map(|public| Arc::new(Self { since, ..Arc::unwrap_or_clone(public) }));
+        Self { since, public, ..self }
     }
 
     /// For commands without a daemon: what the store knows of the sources' titles and sites.

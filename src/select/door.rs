@@ -212,7 +212,7 @@ fn prepare(
     Ok(Prepared {
         page: render::prepare(page, fragments),
         base: catalogue.base.clone(),
-        last_change: selection.last_change,
+        last_change: selection.last_change.max(catalogue.since),
         next: selection.next,
         archives: selection.archives,
     })
@@ -253,4 +253,36 @@ pub fn address(base: &Url, request: &FeedRequest) -> Url {
     let query = request.to_query_string();
     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{self, Surroundings};
+    use crate::store::memory::MemoryEngine;
+
+    #[tokio::test]
+    async fn no_document_is_older_than_the_configuration_that_it_follows() {
+        let around = Surroundings {
+            variables: &BTreeMap::new(),
+            folder: Path::new("/"),
+            read_file: &|_| Err(std::io::Error::other("none")),
+        };
+        let config = Arc::new(config::read("", &around).unwrap());
+        let base = "http://mill.example/".parse().unwrap();
+        let edited = Timestamp::from_timestamp(1_790_000_000, 0).unwrap();
+        let catalogue = Catalogue::new(config, base, HashMap::new(), &BTreeMap::new()).in_effect_since(edited);
+        let (_sender, followed) = watch::channel(Arc::new(catalogue));
+        let store = Store::new(Box::new(MemoryEngine::default()));
+        let door = StoreDoor::new(Handle::new(Arc::new(store), 1), followed);
+        let plain = FeedRequest::plain(FeedName::All, Format::Rss);
+        for request in [plain.clone(), FeedRequest { query: Some("ferry".to_owned()), ..plain }] {
+            assert_eq!(door.feed(request.clone()).await.unwrap().last_modified, edited, "{request:?}");
+        }
+        let rendered = door.ready(FeedName::All, Vec::new()).await.unwrap();
+        assert!(rendered.formats.iter().all(|(_, document)| document.last_modified == edited));
+    }
 }
