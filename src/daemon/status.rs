@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::config::Topic;
 use crate::daemon::mill::Mill;
 use crate::model::feed::{FeedName, Format};
 use crate::published::request::FeedRequest;
@@ -86,10 +87,15 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         not_ready: mill.polling.committer.trouble(),
         config_problem: mill.config_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         sources: mill.polling.statuses(catalogue, clock::now()),
-        topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),
+        topics: topics.map(topic_status).collect(),
         latest: stored.latest,
         entries: stored.entries,
         sightings: stored.sightings,
         store_bytes: stored.bytes,
     }
+}
+
+fn topic_status(topic: &Topic) -> TopicStatus {
+    let query = topic.matches.as_ref().map(ToString::to_string);
+    TopicStatus { key: topic.key.clone(), title: topic_title(topic), query }
 }

@@ -13,8 +13,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
+use crate::serve::browse::SEC_FETCH_DEST;
 use crate::serve::pulse::Pulse;
-use crate::serve::represent::represent;
+use crate::serve::represent::{VARY, represent};
 use crate::serve::{Service, plain};
 
 /// Longest body of a request. None of our addresses takes one that is longer.
@@ -34,8 +35,12 @@ impl Answering {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().query().is_some() {
             return None;
         }
+        // A browser may have to be shown a page instead.
+        if request.headers().contains_key(SEC_FETCH_DEST) {
+            return None;
+        }
         let representation = self.service.published.at(request.uri().path().strip_prefix('/')?)?;
-        let mut response = represent(&representation, request.headers(), "Accept-Encoding");
+        let mut response = represent(&representation, request.headers(), VARY);
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Some(response)
     }

@@ -2,17 +2,18 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT, LOCATION, VARY};
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{KeyProblem, SourceKey, TopicKey};
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
+use crate::serve::browse::Way;
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::represent::{joined, represent};
-use crate::serve::{Service, plain};
+use crate::serve::represent::{VARY, joined, represent};
+use crate::serve::{Service, browse, plain};
 
 pub(super) async fn all(
     service: State<Service>,
@@ -23,11 +24,19 @@ pub(super) async fn all(
     // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
     match suffix.split_once('.') {
         Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &headers).await,
+        None if suffix == "search" && browse::wants_page(&headers) && is_without_query(query.0.as_deref()) => {
+            browse::search(&service, &headers)
+        }
         None if matches!(suffix.as_str(), "all" | "search") => {
             negotiated(&service, FeedName::All, query, &headers).await
         }
-        _ => plain::unknown(),
+        _ => browse::unknown(&service, "/", &headers),
     }
+}
+
+fn is_without_query(parameters: Option<&str>) -> bool {
+    FeedRequest::read(FeedName::All, Format::Atom, parameters.unwrap_or_default())
+        .is_ok_and(|request| request.query.is_none() && request.before.is_none())
 }
 
 pub(super) async fn topic(
@@ -59,6 +68,7 @@ async fn keyed(
     match (read(key), suffix) {
         (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, headers).await,
         (Ok(feed), None) => negotiated(service, feed, query, headers).await,
+        (Err(problem), _) if browse::wants_page(headers) => browse::no_name(service, "../", &problem.to_string()),
         (Err(problem), _) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
@@ -76,7 +86,10 @@ async fn with_suffix(
             &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
         );
     };
-    answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept-Encoding").await
+    if browse::is_opened(headers, query.as_deref()) {
+        return browse::feed(service, feed, Way::Preview(format), query.as_deref(), headers).await;
+    }
+    answer(service, feed, format, &query.unwrap_or_default(), headers, VARY).await
 }
 
 /// Without a suffix the Accept header decides.
@@ -85,12 +98,7 @@ async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery
         Wanted::Feed(format) => {
             answer(service, feed, format, &query.unwrap_or_default(), headers, "Accept, Accept-Encoding").await
         }
-        Wanted::Page => {
-            // The path under which readers see us, which a web server before us may have lengthened.
-            let front =
-                service.published.status().base.as_ref().map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
-            (StatusCode::SEE_OTHER, [(LOCATION, front), (VARY, "Accept".to_owned())]).into_response()
-        }
+        Wanted::Page => browse::feed(service, feed, Way::Accept, query.as_deref(), headers).await,
     }
 }
 
@@ -126,8 +134,13 @@ fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     }
 }
 
-/// The nearest name that there is.
 fn proposal(feed: &FeedName, status: &Status) -> String {
+    nearest(feed, status)
+        .map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
+}
+
+/// The nearest path that there is.
+pub(super) fn nearest(feed: &FeedName, status: &Status) -> Option<String> {
     let names: Vec<String> = match feed {
         FeedName::All => Vec::new(),
         FeedName::Topic(_) => {
@@ -138,6 +151,5 @@ fn proposal(feed: &FeedName, status: &Status) -> String {
         }
     };
     let asked = feed.to_string();
-    let near = names.iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked));
-    near.map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
+    names.into_iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked))
 }

@@ -7,6 +7,7 @@
 //! Threads answer apart from the runtime that polls, each with a socket of its own, so that neither waits for the other.
 
 mod answer;
+mod browse;
 mod conditional;
 mod connection;
 mod entries;
