@@ -154,6 +154,6 @@ fn nothing(request: &FeedRequest, listing: &Listing) -> &'static str {
         (None, None) if is_narrowed => {
             "Nothing matches so far. Try fewer words, or subscribe: the feed brings what comes."
         }
-        (None, None) => "Nothing yet. Entries appear as soon as its sources have been polled.",
+        (None, None) => "Nothing yet. Entries appear here as soon as a poll brings some.",
     }
 }

@@ -139,7 +139,7 @@ fn label(format: Format) -> &'static str {
     match format {
         Format::Atom => "Atom",
         Format::Rss => "RSS",
-        Format::Json => "JSON Feed",
+        Format::Json => "JSON",
     }
 }
 

@@ -183,7 +183,7 @@ async fn only_a_browser_that_opens_a_feed_is_shown_a_page_about_it() {
         ],
     )
     .await;
-    check("/all.json", StatusCode::OK, &["href=\"all.json?raw\"", "Readers get JSON Feed"]).await;
+    check("/all.json", StatusCode::OK, &["href=\"all.json?raw\"", "Readers get JSON from it"]).await;
 }
 
 #[tokio::test]

@@ -253,3 +253,17 @@ fn the_best_coding_that_is_made_is_sent() {
     assert_eq!(coded("gzip, br;q=0.5").as_deref(), Some("gzip"));
     assert_eq!(coded("identity"), None);
 }
+
+#[test]
+fn a_browser_that_opens_a_feed_is_shown_a_page_and_nobody_else_is() {
+    let server = server(9, PATIENT);
+    let ask = |more: &str| {
+        let text = server.told(&format!(
+            "GET /all.atom HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n{more}connection: close\r\n\r\n"
+        ));
+        (text.contains("This address is a feed"), text.ends_with("ready"))
+    };
+    assert_eq!(ask(""), (false, true));
+    assert_eq!(ask("sec-fetch-mode: cors\r\nsec-fetch-dest: empty\r\n"), (false, true));
+    assert_eq!(ask("sec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n"), (true, false));
+}
