@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::config::Topic;
 use crate::daemon::mill::Mill;
 use crate::index::Index;
 use crate::model::access::{Access, Audience};
@@ -102,7 +103,7 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         not_ready: mill.polling.committer.trouble(),
         config_problem: problem.map(|problem| told(access, problem)),
         sources: mill.polling.statuses(catalogue, clock::now()).into_iter().map(without_secrets).collect(),
-        topics: topics.map(|topic| TopicStatus { key: topic.key.clone(), title: topic_title(topic) }).collect(),
+        topics: topics.map(topic_status).collect(),
         unlisted: sources.filter(|feed| !access.is_listed(feed)).collect(),
         latest: stored.latest,
         entries: stored.entries,
@@ -144,4 +145,9 @@ fn without_secrets(mut source: SourceStatus) -> SourceStatus {
     source.reason = source.reason.as_ref().map(masked);
     source.notes = source.notes.iter().map(masked).collect();
     source
+}
+
+fn topic_status(topic: &Topic) -> TopicStatus {
+    let query = topic.matches.as_ref().map(ToString::to_string);
+    TopicStatus { key: topic.key.clone(), title: topic_title(topic), query }
 }

@@ -4,6 +4,7 @@ pub mod changes;
 pub mod coding;
 pub mod counters;
 pub mod lifetimes;
+pub mod listing;
 pub mod representation;
 pub mod request;
 pub mod status;
@@ -20,6 +21,7 @@ use crate::model::access::{Access, Audience};
 use crate::model::feed::{FeedName, Format};
 use crate::published::changes::Changes;
 use crate::published::lifetimes::Lifetimes;
+use crate::published::listing::Listing;
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::Status;
@@ -34,12 +36,18 @@ pub type Writing = Box<dyn FnOnce(&Account) -> Representation + Send>;
 /// An account, and what was written of it.
 pub type Accounting = Pin<Box<dyn Future<Output = Result<(Account, Representation), Refusal>> + Send>>;
 
+/// The page of a feed that was asked for, as plain data.
+pub type Listings = Pin<Box<dyn Future<Output = Result<Arc<Listing>, Refusal>> + Send>>;
+
 /// How serving asks for a feed that is not kept ready. There is one such door, and it admits a few at a time.
 pub trait Door: Send + Sync {
     fn feed(&self, request: FeedRequest) -> Opening;
 
     /// Why an entry is as it is, or is not there. It is written behind the door, too.
     fn account(&self, question: Question, write: Writing) -> Accounting;
+
+    /// The entries that the document of this request would hold, for a page. Its format counts for nothing.
+    fn listing(&self, request: FeedRequest) -> Listings;
 }
 
 /// What is ready to be sent.

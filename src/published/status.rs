@@ -106,6 +106,8 @@ pub struct SourceStatus {
 pub struct TopicStatus {
     pub key: TopicKey,
     pub title: String,
+    /// What takes entries in, besides the sources that name the topic.
+    pub query: Option<String>,
 }
 
 /// One entry on the front page.

@@ -6,6 +6,7 @@ mod atom;
 mod json;
 mod media;
 pub mod opml;
+pub mod plain;
 mod rss;
 pub mod sanitise;
 
@@ -48,8 +49,8 @@ impl Fragments {
         let summary = texts.summary.as_ref().map(|html| legible(&text::visible(&html.0)));
         let summary = summary.filter(|text| !text.is_empty());
         let title = match (&summary, &content) {
-            (Some(summary), _) => beginning(summary),
-            (None, Some(html)) => beginning(&legible(&text::visible(html.as_str()))),
+            (Some(summary), _) => beginning(summary, MADE_TITLE),
+            (None, Some(html)) => beginning(&legible(&text::visible(html.as_str())), MADE_TITLE),
             (None, None) => None,
         };
         Self { content, summary, title }
@@ -174,15 +175,15 @@ fn clean(mut entry: Presented, fragments: Arc<Fragments>) -> Clean {
     Clean { entry, title, fragments }
 }
 
-/// The beginning of a text, to the end of a word; `None` for an empty one.
-fn beginning(shown: &str) -> Option<String> {
+/// The beginning of a text, in so many characters at the most, to the end of a word; `None` for an empty one.
+fn beginning(shown: &str, most: usize) -> Option<String> {
     if shown.is_empty() {
         return None;
     }
-    if shown.chars().count() <= MADE_TITLE {
+    if shown.chars().count() <= most {
         return Some(shown.to_owned());
     }
-    let cut: String = shown.chars().take(MADE_TITLE).collect();
+    let cut: String = shown.chars().take(most).collect();
     let end = cut.rfind(' ').unwrap_or(cut.len());
     Some(format!("{}…", &cut[..end]))
 }

@@ -15,11 +15,12 @@ use crate::model::page::Page;
 use crate::published::representation::Representation;
 use crate::published::request::{ArchivePage, Cursor, FeedRequest, Refusal};
 use crate::published::why::{Account, Question};
-use crate::published::{Accounting, Door, Opening, Writing};
+use crate::published::{Accounting, Door, Listings, Opening, Writing};
 use crate::render::{self, Place};
 use crate::select::archive::Beside;
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments::Memory;
+use crate::select::listing;
 use crate::select::page::{self, SelectError, Selection};
 use crate::select::search;
 use crate::select::why::{self, Known};
@@ -176,6 +177,29 @@ impl Door for StoreDoor {
     fn account(&self, question: Question, write: Writing) -> Accounting {
         let door = self.clone();
         Box::pin(async move { door.explain(question, write).await.map_err(refused) })
+    }
+
+    fn listing(&self, request: FeedRequest) -> Listings {
+        let catalogue = Arc::clone(&self.catalogue.borrow());
+        let memory = Arc::clone(&self.memory);
+        let handle = self.handle.clone();
+        let now = clock::now();
+        Box::pin(async move {
+            let job = move |store: &Store| {
+                let prepared = match page::select(store, &catalogue, &request, now) {
+                    Ok(selection) => prepare(store, &catalogue, &memory, &request, selection)?,
+                    Err(error) => return Ok(Err(error)),
+                };
+                store.wait_for_sync()?;
+                let title = catalogue.title(&request.feed);
+                Ok(Ok(listing::listing(title, request.feed, &prepared.page, prepared.next)))
+            };
+            match handle.run(job).await {
+                Ok(Ok(listing)) => Ok(Arc::new(listing)),
+                Ok(Err(error)) => Err(error.into()),
+                Err(error) => Err(refused(error)),
+            }
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod door;
 mod fragments;
 pub mod likeness;
+mod listing;
 pub mod page;
 mod recent;
 pub mod revisions;

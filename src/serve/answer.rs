@@ -15,9 +15,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
 use crate::serve::access::Peer;
+use crate::serve::browse::SEC_FETCH_DEST;
 use crate::serve::instance::A_IM;
 use crate::serve::pulse::Pulse;
-use crate::serve::represent::{represent, shared};
+use crate::serve::represent::{VARY, represent, shared};
 use crate::serve::{Service, plain};
 
 /// Longest body of a request. None of our addresses takes one that is longer.
@@ -39,13 +40,13 @@ impl Answering {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().query().is_some() {
             return None;
         }
-        // Who asks for what is new alone is answered by the routes.
-        if request.headers().contains_key(A_IM) {
+        // The routes answer who asks for what is new alone, and a browser, which may have to be shown a page instead.
+        if request.headers().contains_key(A_IM) || request.headers().contains_key(SEC_FETCH_DEST) {
             return None;
         }
         let path = request.uri().path().strip_prefix('/')?;
         let (representation, lifetime) = self.service.published.lasting_at(path)?;
-        let mut response = represent(&representation, request.headers(), "Accept-Encoding");
+        let mut response = represent(&representation, request.headers(), VARY);
         response.headers_mut().insert(CACHE_CONTROL, shared(&lifetime));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Some(response)

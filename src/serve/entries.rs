@@ -2,10 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, IF_MODIFIED_SINCE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, LAST_MODIFIED, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use url::form_urlencoded;
 
@@ -16,7 +14,7 @@ use crate::published::request::Refusal;
 use crate::published::why::{Account, Asked, Question};
 use crate::serve::access::Reader;
 use crate::serve::represent::represent;
-use crate::serve::{Service, page, plain};
+use crate::serve::{Service, browse, page, plain};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -27,7 +25,7 @@ enum Form {
 impl Form {
     fn media_type(self) -> &'static str {
         match self {
-            Self::Page => "text/html; charset=utf-8",
+            Self::Page => browse::MEDIA_TYPE,
             Self::Json => "application/json",
         }
     }
@@ -117,7 +115,7 @@ fn told(
         Account::Removed(_) => StatusCode::GONE,
         Account::NeverSeen(_) | Account::NoFeed(_) => StatusCode::NOT_FOUND,
     };
-    let mut response = if status == StatusCode::OK {
+    let response = if status == StatusCode::OK {
         let mut headers = headers.clone();
         headers.remove(IF_MODIFIED_SINCE);
         let mut response = represent(representation, &headers, "Accept-Encoding").map(Body::from);
@@ -128,12 +126,7 @@ fn told(
         let fields = [(CONTENT_TYPE, form.media_type())];
         (status, fields, representation.identity.body.clone()).into_response()
     };
-    if form == Form::Page {
-        let fields = response.headers_mut();
-        fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
-        fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    }
-    response
+    if form == Form::Page { browse::guarded(response) } else { response }
 }
 
 /// To the entry that the id was given up for. A rule may part the two again, so nobody is to remember it for long.

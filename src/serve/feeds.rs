@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, LOCATION, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 
 use crate::model::feed::{FeedName, Format};
@@ -14,10 +14,11 @@ use crate::published::representation::Representation;
 use crate::published::request::{ArchivePage, FeedRequest, Refusal};
 use crate::published::status::Status;
 use crate::serve::access::{self, Reader};
+use crate::serve::browse::Way;
 use crate::serve::instance::{self, A_IM};
 use crate::serve::negotiate::{self, Wanted};
-use crate::serve::represent::{joined, represent, shared};
-use crate::serve::{Service, plain};
+use crate::serve::represent::{VARY, joined, represent, shared};
+use crate::serve::{Service, browse, plain};
 
 pub(super) async fn all(
     service: State<Service>,
@@ -28,11 +29,22 @@ pub(super) async fn all(
     // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
     match suffix.split_once('.') {
         Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &reader).await,
+        None if suffix == "search"
+            && browse::wants_page(&reader.headers)
+            && is_without_query(query.0.as_deref()) =>
+        {
+            browse::search(&service, &reader)
+        }
         None if matches!(suffix.as_str(), "all" | "search") => {
             negotiated(&service, FeedName::All, query, &reader).await
         }
-        _ => plain::unknown(),
+        _ => browse::unknown(&service, "/", &reader.headers),
     }
+}
+
+fn is_without_query(parameters: Option<&str>) -> bool {
+    FeedRequest::read(FeedName::All, Format::Atom, parameters.unwrap_or_default())
+        .is_ok_and(|request| request.query.is_none() && request.before.is_none())
 }
 
 pub(super) async fn topic(
@@ -102,6 +114,9 @@ async fn keyed(
     match (read(key), suffix) {
         (Ok(feed), Some(suffix)) => with_suffix(service, feed, suffix, query, reader).await,
         (Ok(feed), None) => negotiated(service, feed, query, reader).await,
+        (Err(problem), _) if browse::wants_page(&reader.headers) => {
+            browse::no_name(service, "../", &problem.to_string())
+        }
         (Err(problem), _) => plain::answer(StatusCode::NOT_FOUND, &problem.to_string()),
     }
 }
@@ -119,7 +134,10 @@ async fn with_suffix(
             &format!("there is no format `.{suffix}`; there are .atom, .rss and .json"),
         );
     };
-    answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept-Encoding").await
+    if browse::is_opened(&reader.headers, query.as_deref()) {
+        return browse::feed(service, feed, Way::Preview(format), query.as_deref(), reader).await;
+    }
+    answer(service, feed, format, &query.unwrap_or_default(), reader, VARY).await
 }
 
 /// Without a suffix the Accept header decides.
@@ -128,12 +146,7 @@ async fn negotiated(service: &Service, feed: FeedName, RawQuery(query): RawQuery
         Wanted::Feed(format) => {
             answer(service, feed, format, &query.unwrap_or_default(), reader, "Accept, Accept-Encoding").await
         }
-        Wanted::Page => {
-            // The path under which readers see us, which a web server before us may have lengthened.
-            let base = service.published.status().base.as_ref().and_then(|base| reader.grant.carried(base));
-            let front = base.map_or_else(|| "/".to_owned(), |base| base.path().to_owned());
-            (StatusCode::SEE_OTHER, [(LOCATION, front), (VARY, "Accept".to_owned())]).into_response()
-        }
+        Wanted::Page => browse::feed(service, feed, Way::Accept, query.as_deref(), reader).await,
     }
 }
 
@@ -197,8 +210,13 @@ fn refused(refusal: &Refusal, feed: &FeedName, status: &Status) -> Response {
     }
 }
 
-/// The nearest name that there is.
 fn proposal(feed: &FeedName, status: &Status) -> String {
+    nearest(feed, status)
+        .map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
+}
+
+/// The nearest path that there is.
+pub(super) fn nearest(feed: &FeedName, status: &Status) -> Option<String> {
     let names: Vec<String> = match feed {
         FeedName::All => Vec::new(),
         FeedName::Topic(_) => {
@@ -209,6 +227,5 @@ fn proposal(feed: &FeedName, status: &Status) -> String {
         }
     };
     let asked = feed.to_string();
-    let near = names.iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked));
-    near.map_or_else(String::new, |near| format!("; did you mean /{near}? All feeds are listed on the front page"))
+    names.into_iter().min_by_key(|name| strsim::damerau_levenshtein(name, &asked))
 }

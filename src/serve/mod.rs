@@ -8,6 +8,7 @@
 
 mod access;
 mod answer;
+mod browse;
 mod conditional;
 mod connection;
 mod cors;

@@ -2,22 +2,29 @@
 
 use std::sync::Arc;
 
-use crate::model::feed::{FeedName, Format};
-use crate::serve::answer::BODY_LIMIT;
-use crate::serve::{Service, access, entries, feeds, lists, metrics, page, plain};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
+use crate::model::feed::{FeedName, Format};
+use crate::serve::answer::BODY_LIMIT;
+use crate::serve::browse::{self, Front};
+use crate::serve::page::asset;
+use crate::serve::{Service, access, entries, feeds, lists, metrics, plain};
+
 pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
+    let front = Front::default();
     let routes = Router::new()
-        .route("/", only_get(get(front)))
-        .route("/style.css", only_get(get(style)))
+        .route("/", only_get(get(async move |service, reader| front.clone().answer(service, reader).await)))
+        .route("/style.css", only_get(get(asset::style)))
+        .route("/favicon.svg", only_get(get(asset::sign)))
+        .route("/favicon.ico", only_get(get(asset::sign)))
+        .route("/robots.txt", only_get(get(asset::robots)))
         .route("/opml", only_get(get(lists::our_feeds)))
         .route("/sources.opml", only_get(get(lists::our_sources)))
         .route("/healthz", only_get(get(alive)))
@@ -31,7 +38,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/entries", only_get(get(entries::address)))
         .route("/entries/{name}", only_get(get(entries::entry)))
         .route("/{name}", only_get(get(feeds::all)))
-        .fallback(async || plain::unknown())
+        .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(service.clone());
     access::guarded(Arc::clone(&service.published), routes).layer(middleware::from_fn_with_state(service, finish))
@@ -45,17 +52,8 @@ async fn finish(State(service): State<Service>, request: Request, next: Next) ->
     response
 }
 
-async fn front(State(service): State<Service>) -> Response {
-    let headers = [
-        ("content-security-policy", page::POLICY),
-        ("content-type", "text/html; charset=utf-8"),
-        ("referrer-policy", "no-referrer"),
-    ];
-    (headers, page::front(&service.published.status())).into_response()
-}
-
-async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], page::STYLE).into_response()
+async fn unknown(service: State<Service>, address: Uri, headers: HeaderMap) -> Response {
+    browse::unknown(&service, address.path(), &headers)
 }
 
 async fn alive() -> Response {

@@ -9,7 +9,9 @@ use crate::model::entry::PublicId;
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{SourceKey, TopicKey};
 use crate::published::counters::Counters;
+use crate::published::listing::{Listed, ListedSource, Listing};
 use crate::published::representation::Representation;
+use crate::published::request::Cursor;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::{Headline, Health, SourceStatus, Status, TopicStatus};
 use crate::published::why::{
@@ -17,7 +19,7 @@ use crate::published::why::{
     OtherEntry, PollAccount, QueryVerdict, Question, RemovedAccount, SightingAccount, SourceAccount, TermVerdict,
     TextDifference, TextPiece,
 };
-use crate::published::{Accounting, Door, Opening, Published, Writing};
+use crate::published::{Accounting, Door, Listings, Opening, Published, Writing};
 use crate::serve::{Service, router};
 
 /// A door that tells what it was asked.
@@ -62,6 +64,38 @@ impl Door for Echo {
             let written = write(&account);
             Ok((account, written))
         })
+    }
+
+    fn listing(&self, request: FeedRequest) -> Listings {
+        Box::pin(async move {
+            match request.query.as_deref() {
+                Some("busy") => Err(Refusal::Busy),
+                _ if request.feed.to_string() == "topics/wrld" => Err(Refusal::NotFound("there is no feed".to_owned())),
+                Some("nothing") => Ok(Arc::new(Listing { entries: Vec::new(), next: None, ..listing(&request) })),
+                _ => Ok(Arc::new(listing(&request))),
+            }
+        })
+    }
+}
+
+/// Two entries, of which a publisher has written everything that a page must not take over.
+fn listing(request: &FeedRequest) -> Listing {
+    let source = |key: &str| ListedSource { key: SourceKey::new(key).unwrap(), title: format!("<u>{key}</u>") };
+    let entry = |number: u8, url: &str, language: &str| Listed {
+        id: PublicId([number; 16]),
+        title: "<b>Pact</b> \"now\"".to_owned(),
+        url: url.parse().ok(),
+        published: Timestamp::UNIX_EPOCH,
+        language: Some(language.to_owned()),
+        sources: vec![source("good"), source("bad")],
+        copies: 2,
+        summary: Some("</p><script>alert(1)</script>".to_owned()),
+    };
+    Listing {
+        title: "<i>World</i>".to_owned(),
+        feed: request.feed.clone(),
+        entries: vec![entry(1, "https://a.example/1?a=1&b=2", "de-AT"), entry(2, "javascript:alert(1)", "\"><script>")],
+        next: Some(Cursor { sort_at_ms: 5, seq: request.limit.unwrap_or_default() as u64 }),
     }
 }
 
@@ -169,7 +203,7 @@ fn entry_account(given_up: Option<&str>) -> EntryAccount {
     }
 }
 
-fn status() -> Status {
+pub(super) fn status() -> Status {
     let source = |key: &str, health, reason: Option<&str>| SourceStatus {
         key: SourceKey::new(key).unwrap(),
         title: format!("<script>{key}</script>"),
@@ -190,7 +224,11 @@ fn status() -> Status {
         title: "The \"mill\"".to_owned(),
         base: "http://mill.example/".parse().ok(),
         sources: vec![source("good", Health::Good, None), source("bad", Health::Failing, Some("says \"no\"\nloudly"))],
-        topics: vec![TopicStatus { key: TopicKey::new("world").unwrap(), title: "World".to_owned() }],
+        topics: vec![TopicStatus {
+            key: TopicKey::new("world").unwrap(),
+            title: "World".to_owned(),
+            query: Some("title:\"<summit>\"".to_owned()),
+        }],
         latest: vec![Headline {
             id: PublicId([1; 16]),
             title: "<b>News</b>".to_owned(),
@@ -202,7 +240,7 @@ fn status() -> Status {
     }
 }
 
-async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, axum::http::HeaderMap, String) {
+pub(super) async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, axum::http::HeaderMap, String) {
     let published = Arc::new(Published::default());
     published.set_status(Arc::new(status()));
     let ready = Representation::new(Format::Atom.media_type(), b"ready".to_vec(), Timestamp::UNIX_EPOCH);
@@ -345,7 +383,8 @@ async fn without_a_suffix_accept_decides() {
     assert_eq!(body, "topics/world.json?");
     assert_eq!(headers["vary"], "Accept, Accept-Encoding");
     let (status, headers, _) = ask("/all", &[("accept", "text/html")]).await;
-    assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!((status, headers["vary"].to_str().unwrap()), (StatusCode::OK, "Accept, Accept-Encoding"));
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
 }
 
 #[tokio::test]
@@ -377,9 +416,9 @@ async fn the_page_escapes_what_publishers_say() {
     assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
     assert!(!body.contains("<script>") && !body.contains("<b>News"), "{body}");
     for part in [
-        "&lt;b&gt;News&lt;/b&gt;",
-        "A &amp; B",
-        "odd &amp; even",
+        "&#60;b&#62;News&#60;/b&#62;",
+        "A &#38; B",
+        "odd &#38; even",
         "http://mill.example/topics/world.atom",
         "rel=\"alternate\"",
         "2 times in a row",
@@ -408,7 +447,7 @@ async fn metrics_and_lists_escape_too() {
     assert!(ask("/sources.opml", &[]).await.2.contains("<outline text=\"World\""));
 }
 
-fn entry_path(number: u8, suffix: &str) -> String {
+pub(super) fn entry_path(number: u8, suffix: &str) -> String {
     format!("/entries/{}{suffix}", PublicId([number; 16]).bare())
 }
 
@@ -434,7 +473,7 @@ async fn the_page_of_an_entry_escapes_what_publishers_say() {
         "… 12 words the same …",
         "<del>only in desk</del> <ins>only here</ins>",
         "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"&#60;World&#62; (atom)\" href=\"../topics/world.atom\">",
-        "href=\"../style.css\"",
+        "href=\"../style.css?v=",
         "It belongs to it, but is not in its current document.",
         "<li class=\"step-1\"><code>title:&#34;&#60;summit&#62;&#34;</code>: <span class=\"health failing\">no</span></li>",
         "5 sightings of one entry",

@@ -240,7 +240,7 @@ fn the_best_coding_that_is_made_is_sent() {
             "HEAD /all.atom HTTP/1.1\r\nhost: x\r\naccept-encoding: {accepted}\r\nconnection: close\r\n\r\n"
         ));
         let text = text.to_lowercase();
-        assert!(text.contains("vary: accept-encoding\r\n"), "{text}");
+        assert!(text.contains("vary: accept-encoding, sec-fetch-dest\r\n"), "{text}");
         text.lines().find_map(|line| line.strip_prefix("content-encoding: ")).map(str::to_owned)
     };
     assert_eq!(coded("br, zstd, gzip").as_deref(), Some("gzip"));
@@ -252,4 +252,18 @@ fn the_best_coding_that_is_made_is_sent() {
     assert_eq!(coded("zstd, gzip;q=0.5").as_deref(), Some("zstd"));
     assert_eq!(coded("gzip, br;q=0.5").as_deref(), Some("gzip"));
     assert_eq!(coded("identity"), None);
+}
+
+#[test]
+fn a_browser_that_opens_a_feed_is_shown_a_page_and_nobody_else_is() {
+    let server = server(9, PATIENT);
+    let ask = |more: &str| {
+        let text = server.told(&format!(
+            "GET /all.atom HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n{more}connection: close\r\n\r\n"
+        ));
+        (text.contains("This address is a feed"), text.ends_with("ready"))
+    };
+    assert_eq!(ask(""), (false, true));
+    assert_eq!(ask("sec-fetch-mode: cors\r\nsec-fetch-dest: empty\r\n"), (false, true));
+    assert_eq!(ask("sec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n"), (true, false));
 }
