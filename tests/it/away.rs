@@ -181,8 +181,10 @@ fn check_over_a_compaction(folder: &Path, expected: &BTreeSet<String>) {
     let (code, text) = told(folder, &["compact"]);
     assert_eq!(code, Some(0), "{text}");
     let program = Program::start(folder);
-    let (all, _) = follow(&program, "/all.atom", &HashSet::new(), |_| {});
-    assert_eq!(all.into_values().collect::<BTreeSet<_>>(), *expected);
+    let (source, pages) = follow(&program, "/sources/west.atom", &HashSet::new(), |_| {});
+    assert!(pages.len() >= 12, "{}", pages.len());
+    let expected = expected.iter().filter(|title| title.contains(" west-"));
+    assert_eq!(source.into_values().collect::<BTreeSet<_>>(), expected.cloned().collect());
 }
 
 #[test]
