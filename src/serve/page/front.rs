@@ -16,6 +16,8 @@ struct FrontPage<'a> {
     counted: String,
     config_problem: Option<&'a str>,
     not_ready: Option<&'a str>,
+    /// Why searches do less than they could.
+    search_note: Option<&'a str>,
     cards: Vec<Card>,
     rows: Vec<Row<'a>>,
     sources: Vec<SourceRow<'a>>,
@@ -41,6 +43,7 @@ pub(in crate::serve) fn page(status: &Status) -> String {
         },
         config_problem: status.config_problem.as_deref(),
         not_ready: status.not_ready.as_deref(),
+        search_note: status.search.as_ref().and_then(|search| search.note.as_deref()),
         cards: feeds(status).map(|(title, feed)| card(status, title, feed)).collect(),
         rows: status.latest.iter().map(Row::of_headline).collect(),
         sources: sources(status),
@@ -52,7 +55,8 @@ pub(in crate::serve) fn page(status: &Status) -> String {
 
 fn feeds(status: &Status) -> impl Iterator<Item = (String, FeedName)> {
     let topics = status.topics.iter().map(|topic| (topic.title.clone(), FeedName::Topic(topic.key.clone())));
-    std::iter::once(("Everything".to_owned(), FeedName::All)).chain(topics)
+    let feeds = std::iter::once(("Everything".to_owned(), FeedName::All)).chain(topics);
+    feeds.filter(|(_, feed)| status.lists(feed))
 }
 
 fn formats(status: &Status, title: &str, feed: FeedName) -> Vec<FeedLink> {

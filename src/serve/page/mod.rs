@@ -118,8 +118,11 @@ struct FeedLink {
     url: String,
 }
 
-/// A request's feed in every format.
+/// A request's feed in every format; none where pages are not to name it.
 fn links(status: &Status, request: &FeedRequest, title: &str, root: &str) -> Vec<FeedLink> {
+    if !status.lists(&request.feed) {
+        return Vec::new();
+    }
     let link = |format: Format| {
         let path = with_parameters(&format!("{}.{}", request.feed, format.suffix()), request);
         let url = status.base.as_ref().and_then(|base| base.join(&path).ok());
