@@ -337,7 +337,7 @@ async fn every_request_for_a_feed_is_answered_as_http_says() {
             assert_eq!(fields["last-modified"].to_str().unwrap(), changed, "{case}");
             assert_eq!(fields["cache-control"], fresh["cache-control"], "{case}");
             assert_eq!(fields.get_all("vary").iter().count(), 1, "{case}");
-            assert!(fields["vary"].to_str().unwrap().ends_with("Accept-Encoding"), "{case}");
+            assert!(fields["vary"].to_str().unwrap().contains("Accept-Encoding"), "{case}");
             assert_eq!(fields.contains_key("content-type"), status == 200, "{case}");
             assert_eq!(fields.contains_key("content-encoding"), status == 200 && is_gzip, "{case}");
             assert!(!fields.contains_key("content-range"), "{case}");
