@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, IF_MODIFIED_SINCE,
     LAST_MODIFIED, REFERRER_POLICY, RETRY_AFTER, VARY,
@@ -114,7 +113,7 @@ type Kept = Mutex<Option<(Arc<Status>, Arc<Representation>)>>;
 pub(super) struct Front(Arc<Kept>);
 
 impl Front {
-    pub(super) async fn answer(self, State(service): State<Service>, headers: HeaderMap) -> Response {
+    pub(super) fn answer(&self, service: &Service, headers: &HeaderMap) -> Response {
         let status = service.published.status();
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let representation = match kept {
@@ -125,7 +124,7 @@ impl Front {
                 made
             }
         };
-        sent(&representation, &headers, "Accept-Encoding")
+        sent(&representation, headers, "Accept-Encoding")
     }
 }
 

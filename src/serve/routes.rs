@@ -21,7 +21,10 @@ pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
     let front = Front::default();
     Router::new()
-        .route("/", only_get(get(async move |service, headers| front.clone().answer(service, headers).await)))
+        .route(
+            "/",
+            only_get(get(async move |service: State<Service>, headers: HeaderMap| front.answer(&service, &headers))),
+        )
         .route("/style.css", only_get(get(asset::style)))
         .route("/favicon.svg", only_get(get(asset::sign)))
         .route("/favicon.ico", only_get(get(asset::sign)))
