@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, IF_MODIFIED_SINCE,
     LAST_MODIFIED, REFERRER_POLICY, RETRY_AFTER, VARY,
@@ -133,8 +132,8 @@ type Kept = Mutex<Option<(Arc<Status>, Arc<Representation>)>>;
 pub(super) struct Front(Arc<Kept>);
 
 impl Front {
-    pub(super) async fn answer(self, State(service): State<Service>, reader: Reader) -> Response {
-        let status = status_for(&service, &reader, None);
+    pub(super) fn answer(&self, service: &Service, reader: &Reader) -> Response {
+        let status = status_for(service, reader, None);
         if reader.grant.audience == Audience::Full {
             return found(page::front(&status), &reader.headers, "Accept-Encoding");
         }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
 use crate::model::feed::{FeedName, Format};
+use crate::serve::access::Reader;
 use crate::serve::answer::BODY_LIMIT;
 use crate::serve::browse::{self, Front};
 use crate::serve::page::asset;
@@ -20,7 +21,10 @@ pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
     let front = Front::default();
     let routes = Router::new()
-        .route("/", only_get(get(async move |service, reader| front.clone().answer(service, reader).await)))
+        .route(
+            "/",
+            only_get(get(async move |service: State<Service>, reader: Reader| front.answer(&service, &reader))),
+        )
         .route("/style.css", only_get(get(asset::style)))
         .route("/favicon.svg", only_get(get(asset::sign)))
         .route("/favicon.ico", only_get(get(asset::sign)))

@@ -19,11 +19,13 @@ pub(super) const AT_ONCE: usize = 16;
 /// Most bytes of listings in memory: some sixty pages. It counts apart from `[server] cache`, of which it is a sixtieth.
 const LIMIT: usize = 2_000_000;
 
+type Kept = Recent<FeedRequest, (Stamp, Arc<Listing>)>;
+
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Listings {
     // Held for a look only, never over a selection.
-    kept: Arc<Mutex<Recent<FeedRequest, (Stamp, Arc<Listing>)>>>,
+    kept: Arc<Mutex<Kept>>,
     places: Arc<Semaphore>,
 }
 
@@ -34,7 +36,7 @@ impl Default for Listings {
 }
 
 impl Listings {
-    fn lock(&self) -> MutexGuard<'_, Recent<FeedRequest, (Stamp, Arc<Listing>)>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

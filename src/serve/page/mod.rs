@@ -1,6 +1,6 @@
 //! Pages for people. No scripts; nothing depends on the time of the request. Links are relative, so that the pages work below any
 //! path of a web server before us. All of them are templates (`templates/`), which escape whatever is put into them. What they tell
-//! comes from a [`Status`](crate::published::status::Status), a listing or an account, and from nowhere else.
+//! comes from a [`Status`], a listing or an account, and from nowhere else.
 
 mod account;
 pub(super) mod asset;
