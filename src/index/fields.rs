@@ -1,7 +1,7 @@
 //! What a document of the index has, and how places and words are spelt in it.
 
-use tantivy::Term;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
 use crate::model::feed::FeedId;
 use crate::text;
@@ -68,6 +68,12 @@ pub(super) fn schema() -> (Schema, Fields) {
         feed_at: schema.add_i64_field("feed_at", FAST),
     };
     (schema.build(), fields)
+}
+
+/// Documents lie in the order of the feed of all, newest first: of many that are found, the first ones are enough.
+pub(super) fn settings() -> IndexSettings {
+    let newest_first = IndexSortByField { field: "all_at".to_owned(), order: Order::Desc };
+    IndexSettings { sort_by_field: Some(newest_first), ..IndexSettings::default() }
 }
 
 /// A word or name as it stands in the index.

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError};
-use tantivy::{IndexReader, IndexSettings, ReloadPolicy, TantivyError};
+use tantivy::{IndexReader, ReloadPolicy, TantivyError};
 use tokio::sync::Notify;
 
 use crate::index::fields::Fields;
@@ -169,7 +169,7 @@ impl Index {
         self.set_view(None);
         *lock(&self.open) = None;
         let (schema, fields) = fields::schema();
-        let builder = tantivy::Index::builder().schema(schema).settings(IndexSettings::default());
+        let builder = tantivy::Index::builder().schema(schema).settings(fields::settings());
         let index = match &self.folder {
             Some(folder) => {
                 match std::fs::remove_dir_all(folder) {

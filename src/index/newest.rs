@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tantivy::columnar::Column;
 use tantivy::postings::Postings as _;
-use tantivy::query::{AllQuery, EnableScoring};
+use tantivy::query::{AllQuery, EnableScoring, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 
@@ -85,11 +85,19 @@ impl View {
             if newest.least.is_some_and(|least| places.latest() < least.at) {
                 continue;
             }
-            let alive = reader.alive_bitset();
-            weight.for_each_no_score(reader, &mut |documents| {
-                let alive = |document: &DocId| alive.is_none_or(|alive| alive.is_alive(*document));
-                newest.take(places, documents, alive);
-            })?;
+            match &places.order {
+                Order::All(times) => {
+                    let mut found = weight.scorer(reader, 1.0)?;
+                    let start = before.map_or(0, |before| first_not_after(times, before.at));
+                    if found.doc() < start {
+                        found.seek(start);
+                    }
+                    take_first(&mut newest, reader, places, found.as_mut());
+                }
+                Order::Other(..) => {
+                    weight.for_each_no_score(reader, &mut |documents| newest.take(reader, places, documents))?;
+                }
+            }
         }
         Ok(newest.end())
     }
@@ -121,6 +129,35 @@ impl View {
 fn guarded<T>(job: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
     catch_unwind(AssertUnwindSafe(job))
         .unwrap_or_else(|_| Err(IndexError::Damaged("its files contradict each other".to_owned())))
+}
+
+/// Takes what is found in the order in which it lies, newest first, until what follows is older than what is wanted.
+fn take_first(newest: &mut Newest, reader: &SegmentReader, places: &Places, found: &mut dyn Scorer) {
+    let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
+    loop {
+        let count = found.fill_buffer(&mut block);
+        let documents = &block[..count];
+        newest.take(reader, places, documents);
+        let last = documents.last().and_then(|document| places.at(*document));
+        let is_past = newest.least.zip(last).is_some_and(|(least, last)| last < least.at);
+        if count < block.len() || is_past {
+            return;
+        }
+    }
+}
+
+/// The first document that stands no later than a time, where they lie newest first.
+fn first_not_after(times: &Column<i64>, at: i64) -> DocId {
+    let (mut from, mut to) = (0, times.num_docs());
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if times.first(middle).unwrap_or_default() > at {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    from
 }
 
 /// Where the documents of a segment stand in one feed.
@@ -188,7 +225,9 @@ struct Newest {
 }
 
 impl Newest {
-    fn take(&mut self, places: &Places, documents: &[DocId], is_alive: impl Fn(&DocId) -> bool) {
+    fn take(&mut self, reader: &SegmentReader, places: &Places, documents: &[DocId]) {
+        let alive = reader.alive_bitset();
+        let is_alive = |document: &DocId| alive.is_none_or(|alive| alive.is_alive(*document));
         let mut times = [None; COLLECT_BLOCK_BUFFER_LEN];
         for documents in documents.chunks(COLLECT_BLOCK_BUFFER_LEN) {
             let times = &mut times[..documents.len()];

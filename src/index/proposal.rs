@@ -97,7 +97,7 @@ impl Translator<'_> {
             Proposal::Feed(feed) => Some(exact(Term::from_field_u64(fields.feed, fields::number(feed)))),
             Proposal::Language(tag) => {
                 let claimed = exact(fields::term(fields.language, tag));
-                joined(vec![claimed, self.flag(fields::HAS_NO_LANGUAGE)], Occur::Should)
+                Some(self.or_flag(claimed, fields::HAS_NO_LANGUAGE)?)
             }
             Proposal::HasEnclosure => Some(self.flag(fields::HAS_ENCLOSURE)),
             Proposal::After(at) => Some(self.published(Bound::Included(*at), Bound::Unbounded)),
@@ -147,7 +147,15 @@ impl Translator<'_> {
             needed.extend(self.beginning(field, fields::short(beginning))?);
         }
         let Some(found) = joined(needed, Occur::Must) else { return Ok(None) };
-        Ok(joined(vec![found, self.flag(fields::IS_LARGE)], Occur::Should))
+        Ok(Some(self.or_flag(found, fields::IS_LARGE)?))
+    }
+
+    /// What is found, and what has a flag, if anything has.
+    fn or_flag(&self, found: Box<dyn Query>, flag: u64) -> Result<Box<dyn Query>, IndexError> {
+        if self.searcher.doc_freq(&Term::from_field_u64(self.fields.flags, flag))? == 0 {
+            return Ok(found);
+        }
+        Ok(Box::new(BooleanQuery::new(vec![(Occur::Should, found), (Occur::Should, self.flag(flag))])))
     }
 
     /// A word that begins so; nothing is asked of it when too many do.

@@ -93,6 +93,33 @@ fn it_is_filled_and_follows_what_is_written_changed_and_removed() {
 }
 
 #[test]
+fn what_came_in_any_order_and_in_many_parts_is_found_newest_first() {
+    let (store, folder) = (store(), tempfile::tempdir().unwrap());
+    let (index, mut follower) = open(&store, folder.path(), 7);
+    for number in 1..=100 {
+        write(&store, (number * 37 % 101) * 10, "news", &[FeedId::All]);
+        if number % 3 == 0 {
+            // Each in a part of its own; parts are joined beside this.
+            follower.catch_up(&mut |_| {}).unwrap();
+        }
+    }
+    follower.catch_up(&mut |_| {}).unwrap();
+    let newest_first: Vec<u64> = (1..=100).rev().map(|number| number * 10).collect();
+    assert_eq!(found(&index, "news", &FeedId::All), newest_first);
+    let view = index.view().unwrap();
+    let (mut before, mut paged) = (None, Vec::new());
+    loop {
+        let page = view.newest(&Proposal::Anything, &FeedId::All, before, 7).unwrap();
+        paged.extend(page.iter().map(|spot| spot.entry.0));
+        before = page.last().copied();
+        if page.len() < 7 {
+            break;
+        }
+    }
+    assert_eq!(paged, newest_first);
+}
+
+#[test]
 fn after_a_crash_it_goes_on_from_its_last_commit() {
     let (store, folder) = (store(), tempfile::tempdir().unwrap());
     write_all(&store, 1..100);

@@ -77,7 +77,7 @@ struct Made {
 
 fn made() -> impl Strategy<Value = Made> {
     let sighting = (0..SOURCES.len(), 0..TEXTS.len(), 0..TEXTS.len(), any::<u8>());
-    (0..60_i64, prop::collection::vec(sighting, 1..3)).prop_map(|(sort_at, sightings)| Made { sort_at, sightings })
+    (-20..60_i64, prop::collection::vec(sighting, 1..3)).prop_map(|(sort_at, sightings)| Made { sort_at, sightings })
 }
 
 fn at(hours: i64) -> Timestamp {
