@@ -9,6 +9,7 @@ use url::Url;
 use crate::config::{Config, MergeRule, RuleKind, RuleScope, Topic};
 use crate::merge::present::{Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules};
+use crate::model::document::About;
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Grounds, Location, Scope, Source, SourceKey};
 use crate::store::engine::StoreError;
@@ -21,6 +22,14 @@ use crate::store::source::SourceState;
 pub struct Learnt {
     pub title: Option<String>,
     pub site: Option<Url>,
+    pub about: Arc<About>,
+}
+
+impl Learnt {
+    pub fn of(state: &SourceState) -> Self {
+        let (title, site) = (state.title.clone(), state.site.clone());
+        Self { title, site, about: Arc::new(state.about.clone()) }
+    }
 }
 
 /// One consistent view of configuration and scopes. Replaced as a whole, never changed.
@@ -65,8 +74,8 @@ impl Catalogue {
         let scopes = store.scopes(&named)?;
         let mut learnt = BTreeMap::new();
         for scope in scopes.values() {
-            if let Some(SourceState { title, site, .. }) = store.source(scope)? {
-                learnt.insert(scope.clone(), Learnt { title, site });
+            if let Some(state) = store.source(scope)? {
+                learnt.insert(scope.clone(), Learnt::of(&state));
             }
         }
         let base = config.server.public_url.clone().unwrap_or_else(|| listening(config.server.listen));
@@ -121,6 +130,13 @@ impl Catalogue {
         title.unwrap_or_else(|| name.to_string())
     }
 
+    /// What a feed says about itself: of a source's feed what the source's document says.
+    pub fn about(&self, name: &FeedName) -> Arc<About> {
+        let FeedName::Source(key) = name else { return Arc::default() };
+        let source = self.scopes.get(key).and_then(|scope| self.standing.sources.get(scope));
+        source.map(|source| Arc::clone(&source.about)).unwrap_or_default()
+    }
+
     /// The feeds that are kept ready in memory.
     pub fn ready_feeds(&self) -> Vec<FeedName> {
         let topics = self.config.topics.iter().map(|topic| FeedName::Topic(topic.key.clone()));
@@ -172,6 +188,7 @@ fn standing_source(source: &Source, learnt: Option<&Learnt>) -> StandingSource {
             Location::File(_) => None,
         },
         site: learnt.and_then(|learnt| learnt.site.clone()),
+        about: learnt.map(|learnt| Arc::clone(&learnt.about)).unwrap_or_default(),
         priority: source.priority,
         grounds: source.grounds,
         shows_pages: source.full_text.is_some(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::{self, Surroundings};
+use crate::model::document::Particulars;
 use crate::model::entry::{Ground, Placement};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
@@ -33,6 +34,7 @@ fn entry(seq: u64) -> Entry {
         categories: Vec::new(),
         enclosures: Vec::new(),
         language: None,
+        particulars: Particulars::default(),
         text: None,
         ground: Ground::First,
         score: 1.0,
