@@ -94,7 +94,8 @@ fn entry(clean: &Clean, feed_language: Option<&str>) -> Entry {
 }
 
 fn thumbnail(image: &Url) -> ExtensionMap {
-    let attrs = BTreeMap::from([("url".to_owned(), fit::address(image).into_owned())]);
+    // The crate writes attributes of extensions as they are; quotes and brackets are no letters of an address.
+    let attrs = BTreeMap::from([("url".to_owned(), fit::address(image).replace('&', "&amp;"))]);
     let thumbnail = Extension { name: "media:thumbnail".to_owned(), attrs, ..Extension::default() };
     BTreeMap::from([("media".to_owned(), BTreeMap::from([("thumbnail".to_owned(), vec![thumbnail])]))])
 }

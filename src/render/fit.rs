@@ -109,6 +109,19 @@ pub(super) fn address(url: &Url) -> Cow<'_, str> {
     Cow::Owned(fit)
 }
 
+/// Whether a publisher's name for its feed is one in the letters of RFC 3986, and of RFC 4151 §2.1 if it is a tag.
+pub(super) fn is_name(id: &str) -> bool {
+    let is_tag = |rest: &str| {
+        let (authority, date) = rest.split_once(':').unwrap_or_default().0.split_once(',').unwrap_or_default();
+        let is_authority = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._@".contains(&byte);
+        let is_number = |part: (usize, &str)| {
+            part.1.len() == if part.0 == 0 { 4 } else { 2 } && part.1.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        !authority.is_empty() && authority.bytes().all(is_authority) && date.split('-').enumerate().all(is_number)
+    };
+    !id.contains(is_odd) && Url::parse(id).is_ok() && id.strip_prefix("tag:").is_none_or(is_tag)
+}
+
 fn is_odd(letter: char) -> bool {
     !letter.is_ascii() || letter.is_ascii_control() || " \"<>\\^`{|}[]".contains(letter)
 }
@@ -145,6 +158,23 @@ mod tests {
             ("de, en", None),
         ] {
             assert_eq!(language(claimed).as_deref(), expected, "{claimed}");
+        }
+    }
+
+    #[test]
+    fn names_of_feeds_are_names_everywhere() {
+        for (id, expected) in [
+            ("tag:x.example,2026:feed", true),
+            ("tag:x.example,2026-01-02:feed/1", true),
+            ("tag:X.example,2026:feed", false),
+            ("tag:x.example:feed", false),
+            ("urn:uuid:6f0f3f39-6a0c-5d1e-9c55-0c1f6d7f3b52", true),
+            ("http://x.example/feed", true),
+            ("http://x.example/a b", false),
+            ("feed", false),
+            ("", false),
+        ] {
+            assert_eq!(is_name(id), expected, "{id}");
         }
     }
 

@@ -105,7 +105,7 @@ struct Home<'a> {
 impl Clean {
     fn home(&self) -> Home<'_> {
         let shown = &self.entry.sightings[0];
-        let is_id = |id: &&str| Url::parse(id).is_ok_and(|id| fit::address(&id) == id.as_str());
+        let is_id = |id: &&str| fit::is_name(id);
         let named = self.entry.particulars.origin.as_ref().and_then(|origin| {
             let id = origin.id.as_deref().filter(is_id).map(str::to_owned);
             let address = origin.feed.as_ref().or(origin.url.as_ref());

@@ -166,7 +166,7 @@ fn episode() -> Sample {
             related(RelatedKind::Comments, "https://one.example/a#c", None),
             related(RelatedKind::Transcript, "https://one.example/a.vtt", None),
             related(RelatedKind::Chapters, "https://one.example/c.json", Some("application/json")),
-            related(RelatedKind::Image, "https://one.example/i.jpg?a|b", None),
+            related(RelatedKind::Image, "https://one.example/i.jpg?a|b&c", None),
             related(RelatedKind::Subject, "https://two.example/subject", None),
         ],
         origin: None,
@@ -213,7 +213,7 @@ fn what_an_entry_carries_stands_in_the_words_of_each_format() {
             "<link href=\"https://one.example/a#c\" rel=\"replies\" type=\"text/html\"/>",
             "<link href=\"https://two.example/subject\" rel=\"related\"/>",
             "<content xml:lang=\"de-CH\" type=\"html\">",
-            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb\"",
+            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb&amp;c\"",
         ],
     );
     check_parts(
@@ -225,10 +225,10 @@ fn what_an_entry_carries_stands_in_the_words_of_each_format() {
             "<comments>https://one.example/a#c</comments>",
             "<enclosure url=\"https://one.example/a.mp3\" length=\"7\" type=\"audio/mpeg\"/>",
             "<media:content fileSize=\"9\" medium=\"image\" type=\"image/png\" url=\"https://one.example/p.png\"",
-            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb\"",
+            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb&amp;c\"",
             "<podcast:chapters type=\"application/json+chapters\" url=\"https://one.example/c.json\"",
             "<podcast:transcript type=\"text/vtt\" url=\"https://one.example/a.vtt\"",
-            "<itunes:author>Desk &amp; co</itunes:author><itunes:image href=\"https://one.example/i.jpg?a%7Cb\"></itunes:image>",
+            "<itunes:author>Desk &amp; co</itunes:author><itunes:image href=\"https://one.example/i.jpg?a%7Cb&amp;c\"></itunes:image>",
             "<itunes:duration>1:02:03</itunes:duration><itunes:explicit>false</itunes:explicit>",
             "<itunes:episode>7</itunes:episode><itunes:season>2</itunes:season>",
             "<dc:creator>Desk &amp; co</dc:creator><dc:language>de-CH</dc:language>",
@@ -243,7 +243,7 @@ fn what_an_entry_carries_stands_in_the_words_of_each_format() {
         (&value["icon"], "https://one.example/logo.png"),
         (&value["authors"][0]["url"], "https://one.example/desk"),
         (&item["language"], "de-CH"),
-        (&item["image"], "https://one.example/i.jpg?a%7Cb"),
+        (&item["image"], "https://one.example/i.jpg?a%7Cb&c"),
         (&item["external_url"], "https://two.example/subject"),
         (&item["attachments"][0]["mime_type"], "image/png"),
         (&item["_feedmill"]["related"][0]["kind"], "comments"),
@@ -269,7 +269,7 @@ fn what_is_written_of_an_episode_is_read_back() {
             assert_eq!(seen.particulars.duration, expected.duration, "{text}");
         }
         let image = seen.particulars.of(RelatedKind::Image).next().unwrap();
-        assert_eq!(image.url.as_str(), "https://one.example/i.jpg?a%7Cb");
+        assert_eq!(image.url.as_str(), "https://one.example/i.jpg?a%7Cb&c");
         if format == Format::Rss {
             let Particulars { episode, season, is_explicit, .. } = &seen.particulars;
             assert_eq!((*episode, *season, *is_explicit), (expected.episode, expected.season, expected.is_explicit));

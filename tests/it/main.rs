@@ -21,4 +21,5 @@ mod reissue;
 mod rules;
 mod stories;
 mod tidy;
+mod valid;
 mod why;
