@@ -32,6 +32,7 @@ fn write(store: &Store, seq: u64, title: &str, feeds: &[FeedId]) {
         authors: Vec::new(),
         categories: Vec::new(),
         enclosures: Vec::new(),
+        particulars: crate::model::document::Particulars::default(),
         language: None,
         text: None,
         ground: Ground::First,

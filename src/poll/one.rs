@@ -267,7 +267,7 @@ impl Polling {
     }
 
     fn learn(&self, key: &SourceKey, state: &SourceState) {
-        let learnt = Learnt { title: state.title.clone(), site: state.site.clone() };
+        let learnt = Learnt::of(state);
         if self.book.learn(key, &learnt) {
             self.learning().is_behind = true;
             self.relearn();

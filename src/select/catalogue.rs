@@ -11,6 +11,7 @@ use crate::merge::present::{Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules};
 use crate::model::Timestamp;
 use crate::model::access::Audience;
+use crate::model::document::About;
 use crate::model::feed::{FeedId, FeedName};
 use crate::model::source::{Grounds, Location, Scope, Source, SourceKey, TopicKey};
 use crate::store::engine::StoreError;
@@ -23,6 +24,14 @@ use crate::store::source::SourceState;
 pub struct Learnt {
     pub title: Option<String>,
     pub site: Option<Url>,
+    pub about: Arc<About>,
+}
+
+impl Learnt {
+    pub fn of(state: &SourceState) -> Self {
+        let (title, site) = (state.title.clone(), state.site.clone());
+        Self { title, site, about: Arc::new(state.about.clone()) }
+    }
 }
 
 /// One consistent view of configuration and scopes. Replaced as a whole, never changed.
@@ -66,7 +75,8 @@ impl Catalogue {
         let naming = Arc::new(naming(&config, &scopes));
         let places = places(&config);
         let since = Timestamp::UNIX_EPOCH;
-        let whole = Self { config, base, scopes, standing, rules, since, places, naming, public: None, is_partial: false };
+        let whole =
+            Self { config, base, scopes, standing, rules, since, places, naming, public: None, is_partial: false };
         let public = whole.without_private().map(Arc::new);
         Self { public, ..whole }
     }
@@ -145,8 +155,8 @@ impl Catalogue {
         let scopes = store.scopes(&named)?;
         let mut learnt = BTreeMap::new();
         for scope in scopes.values() {
-            if let Some(SourceState { title, site, .. }) = store.source(scope)? {
-                learnt.insert(scope.clone(), Learnt { title, site });
+            if let Some(state) = store.source(scope)? {
+                learnt.insert(scope.clone(), Learnt::of(&state));
             }
         }
         let base = config.server.public_url.clone().unwrap_or_else(|| listening(config.server.listen));
@@ -196,6 +206,13 @@ impl Catalogue {
                 .map(|source| source.title.clone()),
         };
         title.unwrap_or_else(|| name.to_string())
+    }
+
+    /// What a feed says about itself: of a source's feed what the source's document says.
+    pub fn about(&self, name: &FeedName) -> Arc<About> {
+        let FeedName::Source(key) = name else { return Arc::default() };
+        let source = self.scopes.get(key).and_then(|scope| self.standing.sources.get(scope));
+        source.map(|source| Arc::clone(&source.about)).unwrap_or_default()
     }
 
     /// The feeds that are kept ready in memory.
@@ -269,6 +286,7 @@ fn standing_source(source: &Source, learnt: Option<&Learnt>) -> StandingSource {
             Location::File(_) => None,
         },
         site: learnt.and_then(|learnt| learnt.site.clone()),
+        about: learnt.map(|learnt| Arc::clone(&learnt.about)).unwrap_or_default(),
         priority: source.priority,
         grounds: source.grounds,
         shows_pages: source.full_text.is_some(),

@@ -232,7 +232,8 @@ fn prepare(
         None => catalogue.title(&request.feed),
     };
     let fragments = memory.of(store, &selection.entries, catalogue.config.server.media)?;
-    let page = Page { title, home_url: catalogue.base.clone(), entries: selection.entries };
+    let (home_url, about) = (catalogue.base.clone(), catalogue.about(&request.feed));
+    let page = Page { title, home_url, about, entries: selection.entries };
     Ok(Prepared {
         page: render::prepare(page, fragments),
         base: catalogue.base.clone(),

@@ -29,10 +29,7 @@ pub(super) async fn all(
     // `all.atom` and `search.atom` arrive whole; everything else of one segment is unknown.
     match suffix.split_once('.') {
         Some(("all" | "search", suffix)) => with_suffix(&service, FeedName::All, suffix, query, &reader).await,
-        None if suffix == "search"
-            && browse::wants_page(&reader.headers)
-            && is_without_query(query.0.as_deref()) =>
-        {
+        None if suffix == "search" && browse::wants_page(&reader.headers) && is_without_query(query.0.as_deref()) => {
             browse::search(&service, &reader)
         }
         None if matches!(suffix.as_str(), "all" | "search") => {

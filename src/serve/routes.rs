@@ -21,10 +21,7 @@ pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
     let front = Front::default();
     let routes = Router::new()
-        .route(
-            "/",
-            only_get(get(async move |service: State<Service>, reader: Reader| front.answer(&service, &reader))),
-        )
+        .route("/", only_get(get(async move |service: State<Service>, reader: Reader| front.answer(&service, &reader))))
         .route("/style.css", only_get(get(asset::style)))
         .route("/favicon.svg", only_get(get(asset::sign)))
         .route("/favicon.ico", only_get(get(asset::sign)))

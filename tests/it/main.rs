@@ -25,4 +25,5 @@ mod rules;
 mod searching;
 mod stories;
 mod tidy;
+mod valid;
 mod why;

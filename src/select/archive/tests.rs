@@ -48,6 +48,7 @@ fn write(seq: u64, source: &str, minutes: i64) -> EntryWrite {
         authors: Vec::new(),
         categories: Vec::new(),
         enclosures: Vec::new(),
+        particulars: crate::model::document::Particulars::default(),
         language: None,
         text: None,
         ground: Ground::First,

@@ -109,6 +109,7 @@ fn sighting(number: u64, sort_at: i64, (source, title, text, more): (usize, usiz
             .chain(has(5).then(|| "WORLD".to_owned()))
             .collect(),
         enclosures: has(6).then_some(enclosure).into_iter().collect(),
+        particulars: crate::model::document::Particulars::default(),
         language: has(7).then(|| if has(0) { "en_GB" } else { "en" }.to_owned()),
         text: Some(TextName::new(seq, TextDigest([1; 8]))),
         ground: Ground::First,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::{self, Surroundings};
 use crate::model::access::Audience;
+use crate::model::document::Particulars;
 use crate::model::entry::{Ground, Placement};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
@@ -34,6 +35,7 @@ fn entry(seq: u64) -> Entry {
         categories: Vec::new(),
         enclosures: Vec::new(),
         language: None,
+        particulars: Particulars::default(),
         text: None,
         ground: Ground::First,
         score: 1.0,
@@ -129,7 +131,7 @@ fn feeds_are_named_as_people_name_them() {
     let store = store(&[]);
     let feeds = format!("{ONE}topics = [\"world\", \"one\"]\n");
     let catalogue = catalogue(&feeds, &store);
-    let named = |name: &str| feeds::named(&catalogue, name).map(|feed| feed.to_string());
+    let named = |name: &str| named(&catalogue, name).map(|feed| feed.to_string());
     for (name, expected) in [
         ("all", "all"),
         ("world", "topics/world"),

@@ -42,6 +42,7 @@ fn entry(seq: u64) -> Entry {
         authors: Vec::new(),
         categories: Vec::new(),
         enclosures: Vec::new(),
+        particulars: crate::model::document::Particulars::default(),
         language: None,
         text: None,
         ground: Ground::First,

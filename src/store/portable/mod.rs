@@ -6,6 +6,7 @@
 
 mod form;
 mod line;
+mod particulars;
 mod value;
 
 #[cfg(test)]
