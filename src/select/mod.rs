@@ -8,6 +8,7 @@ pub mod door;
 mod fragments;
 pub mod likeness;
 pub mod page;
+mod parameters;
 mod recent;
 pub mod revisions;
 pub mod why;

@@ -13,9 +13,9 @@ use crate::model::page::Presented;
 use crate::model::source::SourceKey;
 use crate::published::request::{Cursor, FeedRequest, Order, Refusal};
 use crate::query::{self, Query};
-use crate::select::by_published;
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
+use crate::select::{by_published, parameters};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::keys::Place;
@@ -71,6 +71,7 @@ pub fn select(
     now: Timestamp,
 ) -> Result<Selection, SelectError> {
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
+    parameters::check(catalogue, request)?;
     let filter = Filter::read(catalogue, request, minute(now))?;
     let epoch = epoch(store, &feed)?;
     if request.order == Order::Published {
