@@ -60,8 +60,8 @@ def wait(address: str, entries: int) -> None:
             lines = get(address, "/metrics").decode().splitlines()
         except OSError:
             continue
-        counts = [float(line.split()[-1]) for line in lines if line.startswith("feedmill_entries ")]
-        if counts and counts[0] >= wanted:
+        figures = {line.split()[0]: float(line.split()[-1]) for line in lines if line and not line.startswith("#") and "{" not in line}
+        if figures.get("feedmill_entries", 0) >= wanted and figures.get("feedmill_search_documents", 0) >= wanted:
             return
     sys.exit("bench searching: the entries were not stored in five minutes")
 

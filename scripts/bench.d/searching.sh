@@ -3,6 +3,7 @@
 # second for two words each over BENCH_ENTRIES (20,000) entries, taking turns run by run. Every search asks something else.
 # BENCH_RUNS (5) and BENCH_SECONDS (3) make it longer or shorter.
 set -euo pipefail
+: "${FEEDMILL:?is the program to be measured; scripts/bench sets it}"
 
 runs=${BENCH_RUNS:-5}
 seconds=${BENCH_SECONDS:-3}

@@ -318,7 +318,16 @@ proptest! {
 
     #[test]
     fn reading_never_panics(text in any::<String>()) {
-        let _ = parse(&text);
+        if let Err(problem) = parse(&text) {
+            prop_assert!((1..=text.chars().count() + 1).contains(&problem.position), "{}", problem);
+        }
+    }
+
+    #[test]
+    fn mistakes_stand_within_the_text(text in "(é|titel:|title:|lang:|regex:/|[\\\\(\\)\\[*+\"/\n -]|a|OR ){1,12}") {
+        if let Err(problem) = parse(&text) {
+            prop_assert!((1..=text.chars().count() + 1).contains(&problem.position), "{}", problem);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod fragments;
 pub mod likeness;
 mod listing;
 pub mod page;
+mod parameters;
 mod recent;
 pub mod revisions;
 pub mod search;

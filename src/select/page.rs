@@ -14,10 +14,10 @@ use crate::model::source::SourceKey;
 use crate::published::request::{Cursor, FeedRequest, Order, Refusal};
 use crate::query::{self, Query};
 use crate::select::archive::{self, Beside};
-use crate::select::by_published;
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
 use crate::select::visible::visible;
+use crate::select::{by_published, parameters};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::keys::Place;
@@ -98,6 +98,7 @@ pub(super) fn select_from(
 ) -> Result<Selection, SelectError> {
     let catalogue = catalogue.of(request.audience);
     let feed = catalogue.feed_id(&request.feed).ok_or_else(|| SelectError::Unknown(request.feed.clone()))?;
+    parameters::check(catalogue, request)?;
     let epoch = epoch(store, &feed)?;
     if let Some(page) = request.archive {
         let filter = Filter::everything(request);

@@ -163,6 +163,8 @@ fn every_feed_takes_the_parameters() {
         ("/all.json?per_source=many", "per_source: `many` is no number from 1 to 2000, such as per_source=5\n"),
         ("/all.json?q=regex:/a/", "q: character 1: `regex:` needs another term beside it"),
         ("/all.json?q=%C3%A9+titel:a", "q: character 3: there is no field `titel:` (did you mean `title:`?)\n"),
+        ("/all.json?topic=pact", "topic: there is no topic `pact`; the front page lists them\n"),
+        ("/topics/pacts.json?source=wires", "source: there is no source `wires`; the front page lists them\n"),
         ("/all.json?lang=french", "lang: `french` is no language code; write lang=en or lang=pt-br\n"),
     ] {
         let answer = program.get(path);
