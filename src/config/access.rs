@@ -205,11 +205,10 @@ fn doubts(access: &Access, around: &Around<'_>, has_readers: bool, problems: &mu
         let permission = access.topics.get(key).unwrap_or(&access.server);
         let naming: Vec<_> = around.declared.iter().filter(|one| one.source.topics.contains(key)).collect();
         let is_private = |one: &&&Declared| access.private.contains(&one.source.key);
-        if *permission == Permission::Public && topic.value.matches.is_none() && !naming.is_empty() {
-            if naming.iter().all(|one| is_private(&one)) {
-                let what = format!("[topics.{key}] is public and all of its sources are private: it shows nothing");
-                problems.warn(&topic.span, what);
-            }
+        let is_fed_by_others = topic.value.matches.is_some() || !naming.iter().all(|one| is_private(&one));
+        if *permission == Permission::Public && !naming.is_empty() && !is_fed_by_others {
+            let what = format!("[topics.{key}] is public and all of its sources are private: it shows nothing");
+            problems.warn(&topic.span, what);
         }
         let foreign = naming.iter().filter(is_private).filter_map(|one| {
             let own = access.sources.get(&one.source.key)?;

@@ -4,6 +4,7 @@
 
 mod away;
 mod browser;
+mod access;
 mod classes;
 mod daemon;
 mod finding;
