@@ -172,16 +172,13 @@ fn tokens(name: &str, group: &mut Reader<'_>, problems: &mut Problems<'_>) -> BT
     let mut found = BTreeMap::new();
     for (key, value) in inner.take_rest() {
         let Some(At { span, value: text }) = table::text(&key.value, &value, problems) else { continue };
-        match TokenHash::read(&text) {
-            Some(hash) => {
-                bounded(&span, found.len(), problems);
-                found.insert(key.value, hash);
-            }
+        if let Some(hash) = TokenHash::read(&text) {
+            bounded(&span, found.len(), problems);
+            found.insert(key.value, hash);
+        } else {
             // Not repeated: it may be the token itself.
-            None => {
-                let what = format!("what stands here for `{}` is no hash of a token", key.value);
-                problems.add(&span, what, Some("`feedmill access token` makes a token and the line for it".to_owned()));
-            }
+            let what = format!("what stands here for `{}` is no hash of a token", key.value);
+            problems.add(&span, what, Some("`feedmill access token` makes a token and the line for it".to_owned()));
         }
     }
     found

@@ -72,12 +72,7 @@ impl Mill {
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
     pub fn start(config: Config, edited: Timestamp, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
-        let open = match drive {
-            Drive::Schedule => open::open_compact,
-            // A command is short.
-            Drive::Wishes => open::open,
-        };
-        let store = Arc::new(open(&config.store.path, config.store.cache_bytes)?);
+        let store = Arc::new(open_store(&config, drive)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
         let (index, follower) = open_index(&store, &config, drive)?;
@@ -242,6 +237,15 @@ fn start_indexer(
     let (orders, ordered) = mpsc::channel(4);
     tasks.spawn(on_own_thread("indexer", indexing::run(follower, ordered, stop.clone()))?);
     Ok(Some(Search { index, orders }))
+}
+
+fn open_store(config: &Config, drive: Drive) -> anyhow::Result<Store> {
+    let open = match drive {
+        Drive::Schedule => open::open_compact,
+        // A command is short.
+        Drive::Wishes => open::open,
+    };
+    Ok(open(&config.store.path, config.store.cache_bytes)?)
 }
 
 fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {

@@ -101,7 +101,7 @@ fn status(mill: &Mill, catalogue: &Catalogue, stored: &Stored) -> Status {
         title: catalogue.config.server.title.clone(),
         base: Some(catalogue.base.clone()),
         not_ready: mill.polling.committer.trouble(),
-        config_problem: problem.map(|problem| told(access, problem)),
+        config_problem: problem.map(|problem| told(access, &problem)),
         sources: mill.polling.statuses(catalogue, clock::now()).into_iter().map(without_secrets).collect(),
         topics: topics.map(topic_status).collect(),
         unlisted: sources.filter(|feed| !access.is_listed(feed)).collect(),
@@ -131,12 +131,12 @@ fn search(index: &Index, told: u64) -> SearchStatus {
 }
 
 /// What is wrong with an edit may speak of what not everybody is to know; then the log and `feedmill check` tell it alone.
-fn told(access: &Access, problem: String) -> String {
+fn told(access: &Access, problem: &str) -> String {
     let has_secrets = !access.groups.is_empty() || !access.private.is_empty();
     if has_secrets && access.of_pages() == Audience::Public {
         return "The log and `feedmill check` tell why.".to_owned();
     }
-    addresses::masked(&problem).into_owned()
+    addresses::masked(problem).into_owned()
 }
 
 /// Publishers and their servers are quoted with the addresses that they were asked at.

@@ -108,7 +108,7 @@ fn folded(written: &str) -> String {
         let escaped = regex::escape(&plain);
         // What becomes several letters stays one thing for what follows: `ß+`.
         if class == 0 && plain.chars().nth(1).is_some() {
-            pattern.push_str(&format!("(?:{escaped})"));
+            pattern.extend(["(?:", &escaped, ")"]);
         } else {
             pattern.push_str(&escaped);
         }

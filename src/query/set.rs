@@ -281,7 +281,7 @@ mod tests {
             language,
             url: Some("https://example.org/a"),
             published: now(),
-            has_enclosure: text.len() % 2 == 0,
+            has_enclosure: text.len().is_multiple_of(2),
         }))
     }
 

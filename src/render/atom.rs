@@ -69,8 +69,8 @@ fn link_to(rel: &str, url: &Url, media_type: Option<&str>) -> Link {
     link(rel, &fit::address(url), media_type)
 }
 
-fn category(term: &String) -> Category {
-    Category { term: term.clone(), ..Category::default() }
+fn category(term: &str) -> Category {
+    Category { term: term.to_owned(), ..Category::default() }
 }
 
 fn entry(clean: &Clean, feed_language: Option<&str>) -> Entry {
@@ -93,7 +93,7 @@ fn entry(clean: &Clean, feed_language: Option<&str>) -> Entry {
         updated: date(entry.updated),
         published: Some(date(entry.published)),
         authors: authors(clean),
-        categories: entry.categories.iter().map(category).collect(),
+        categories: entry.categories.iter().map(|term| category(term)).collect(),
         links: links(clean),
         source: Some(source(clean)),
         summary: clean.summary().map(text),
@@ -168,7 +168,11 @@ fn source(clean: &Clean) -> Source {
         id: home.id,
         updated: date(home.updated),
         authors: if has_authors { Vec::new() } else { about.authors.iter().map(person).collect() },
-        categories: if has_categories { Vec::new() } else { about.categories.iter().map(category).collect() },
+        categories: if has_categories {
+            Vec::new()
+        } else {
+            about.categories.iter().map(|term| category(term)).collect()
+        },
         rights: about.rights.map(Text::plain),
         links,
         ..Source::default()

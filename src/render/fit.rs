@@ -2,6 +2,7 @@
 //! its meaning is plain, else left out.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use url::Url;
 
@@ -100,7 +101,8 @@ pub(super) fn address(url: &Url) -> Cow<'_, str> {
         if is_odd(letter) {
             let mut bytes = [0; 4];
             for byte in letter.encode_utf8(&mut bytes).bytes() {
-                fit.push_str(&format!("%{byte:02X}"));
+                // Writing to a String cannot fail.
+                let _ = write!(fit, "%{byte:02X}");
             }
         } else {
             fit.push(letter);

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod access;
 mod away;
 mod browser;
-mod access;
 mod classes;
 mod daemon;
 mod finding;

@@ -217,7 +217,9 @@ impl Guard {
         if !self.is_right(against, password).await? {
             return Err(Refused::Unknown);
         }
-        name.into_iter().for_each(|name| self.vault.remember(name));
+        if let Some(name) = name {
+            self.vault.remember(name);
+        }
         if let Some(peer) = caller.peer {
             self.lock().give_back(peer, clock::now());
         }
