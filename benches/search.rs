@@ -17,6 +17,7 @@ use feedmill::config::{self, Surroundings};
 use feedmill::index::Index;
 use feedmill::indexing::Follower;
 use feedmill::model::Timestamp;
+use feedmill::model::document::Particulars;
 use feedmill::model::entry::{Entry, Ground, Placement, PublicId, Seq, Sighting, TextDigest, TextName};
 use feedmill::model::feed::{FeedId, FeedName, Format};
 use feedmill::model::source::Scope;
@@ -106,6 +107,7 @@ fn write(number: u64, texts: &mut TextWriter) -> EntryWrite {
         authors: Vec::new(),
         categories: vec!["world".to_owned()],
         enclosures: Vec::new(),
+        particulars: Particulars::default(),
         language: Some("en".to_owned()),
         text: Some(name),
         ground: Ground::First,

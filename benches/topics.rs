@@ -5,6 +5,12 @@
 //! several rounds, all topics in turns; prints figures, and is no test.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers, in figures for people"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -147,13 +153,17 @@ fn matching(queries: &[String], entries: &[News]) {
         let mut found = 0;
         let filed = least(ROUNDS, || {
             found = 0;
-            entries.iter().for_each(|news| ask(news, &source, |it| found += black_box(set.matching(it, now())).len()));
+            for news in entries {
+                ask(news, &source, |it| found += black_box(set.matching(it, now())).len());
+            }
         });
         let singly = least(2, || {
             let each = |it: &Candidate<'_>| {
                 black_box(read.iter().filter(|query| query.matches(it, now())).count());
             };
-            entries.iter().for_each(|news| ask(news, &source, each));
+            for news in entries {
+                ask(news, &source, each);
+            }
         });
         let (filed, singly) = (micros(filed, ENTRIES), micros(singly, ENTRIES));
         let base = *ten.get_or_insert(filed);

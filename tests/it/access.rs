@@ -226,8 +226,7 @@ fn removing_a_line_withdraws_it() {
     assert_eq!(house.program.get(&path).status, 200);
     let file = house.folder.path().join("feeds.toml");
     let text = fs::read_to_string(&file).unwrap();
-    let without: String =
-        text.lines().filter(|line| !line.starts_with("tokens.")).map(|line| format!("{line}\n")).collect();
+    let without: String = text.split_inclusive('\n').filter(|line| !line.starts_with("tokens.")).collect();
     fs::write(&file, without).unwrap();
     house.program.signal("HUP");
     while house.program.get(&path).status == 200 {}
