@@ -151,7 +151,8 @@ fn steps(criterion: &mut Criterion) {
     };
     writing.bench_function("clean", |bencher| bencher.iter(|| clean(&entries)));
     let home_url = world.catalogue.base.clone();
-    let page = Page { title: "All".to_owned(), home_url: home_url.clone(), entries: entries.clone() };
+    let about = Arc::default();
+    let page = Page { title: "All".to_owned(), home_url: home_url.clone(), about, entries: entries.clone() };
     let clean = render::prepare(page, clean(&entries));
     for format in Format::ALL {
         writing.bench_function(format.suffix(), |bencher| {

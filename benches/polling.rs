@@ -165,7 +165,7 @@ async fn full(origin: &str, passes: usize, alone: bool) -> Result<(), Failure> {
     if alone {
         settings.idle_per_host = 0;
     }
-    let mill = Arc::new(Mill::start(config, "127.0.0.1:1".parse()?, Drive::Wishes)?);
+    let mill = Arc::new(Mill::start(config, chrono::DateTime::UNIX_EPOCH, "127.0.0.1:1".parse()?, Drive::Wishes)?);
     mill.polling.replace_fetcher(Fetcher::new(settings)?);
     for pass in 0..=passes {
         let measured = Pass::begin(if pass == 0 { "mill 200" } else { "mill 304" })?;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use feedmill::model::Timestamp;
-use feedmill::model::document::Guid;
+use feedmill::model::document::{Guid, Particulars};
 use feedmill::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextDigest, TextName};
 use feedmill::model::feed::FeedId;
 use feedmill::model::source::Scope;
@@ -74,6 +74,7 @@ fn write(number: u64, version: u64, dice: &mut Dice) -> EntryWrite {
         categories: vec!["world".to_owned()],
         enclosures: Vec::new(),
         language: None,
+        particulars: Particulars::default(),
         text: Some(name(version)),
         ground: Ground::First,
         score: 1.0,

@@ -20,6 +20,8 @@ pub mod merge;
 
 pub mod store;
 
+pub mod index;
+
 pub mod render;
 
 pub mod published;
@@ -29,6 +31,8 @@ pub mod select;
 pub mod hub;
 
 pub mod poll;
+
+pub mod indexing;
 
 pub mod republish;
 

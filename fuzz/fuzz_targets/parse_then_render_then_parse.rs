@@ -32,6 +32,7 @@ fn presented(number: usize, seen: &Observation, now: Timestamp) -> Presented {
         categories: seen.categories.clone(),
         enclosures: seen.enclosures.clone(),
         language: seen.language.clone(),
+        particulars: seen.particulars.clone(),
         text: None,
         page: None,
         sightings: vec![Provenance {
@@ -40,6 +41,7 @@ fn presented(number: usize, seen: &Observation, now: Timestamp) -> Presented {
             source_address: None,
             site: None,
             source_updated: None,
+            about: Arc::default(),
             guid: seen.guid.clone(),
             url: seen.url.clone(),
             title: seen.title.clone(),
@@ -65,7 +67,7 @@ fuzz_target!(|bytes: &[u8]| {
         .collect();
     let entries: Vec<Presented> = seen.iter().enumerate().map(|(number, seen)| presented(number, seen, now)).collect();
     let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
-    let page = Page { title: "All".to_owned(), home_url: address.clone(), entries };
+    let page = Page { title: "All".to_owned(), home_url: address.clone(), about: Arc::default(), entries };
     let prepared = render::prepare(page, fragments);
     for format in Format::ALL {
         let document = render::feed(&prepared, format, &Place::at(address.clone()));

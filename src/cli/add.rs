@@ -140,6 +140,15 @@ fn with_userinfo(found: &Url, typed: &Url) -> String {
     url.into()
 }
 
+/// The address with a word in the place of its password.
+fn without_password(url: &str) -> String {
+    let shown = Url::parse(url).ok().filter(|url| url.password().is_some()).and_then(|mut url| {
+        url.set_password(Some("PASSWORD")).ok()?;
+        Some(url.into())
+    });
+    shown.unwrap_or_else(|| url.to_owned())
+}
+
 /// Puts a text in the file's place as a whole: a reader sees the old one or the new one. Links, permissions and owner stay.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let path = if path.exists() { fs::canonicalize(path)? } else { std::path::absolute(path)? };
@@ -167,7 +176,8 @@ fn write(beside: &Path, path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn report(settings: &Settings, wanted: &Wanted, found: &Discovered, addition: &Addition) -> anyhow::Result<()> {
-    let lines = addition.lines();
+    // Shown, logged and pasted, a password would be anybody's.
+    let lines = Addition { url: without_password(&addition.url), ..addition.clone() }.lines();
     let newest = newest(found);
     if wanted.json {
         let others = found.others.iter().map(|other| json!({"url": other.url, "title": other.title}));

@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: something failed. 2: the user's mistake, told on standard error.
 
+mod access;
 mod add;
 mod check;
 mod compact;
@@ -12,6 +13,8 @@ mod list;
 mod parse;
 mod plan;
 mod poll;
+mod query;
+mod reindex;
 mod release;
 mod replay;
 mod sparing;
@@ -129,8 +132,18 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Finds entries by a query, as feeds of an address with `?q=` do.
+    ///
+    /// Exit code 0: found; 1: nothing found; 2: a mistake in the query. Into a pipe it writes a line for each entry: time, sources, title
+    /// and address, with tabs between.
+    Query(query::Wanted),
     /// Says why an entry is as it is: what was merged and on what ground, where it is shown, why it is not there.
     Why(why::Wanted),
+    /// Makes a password or a token for readers of what is not public, and the line for feeds.toml.
+    Access {
+        #[command(subcommand)]
+        wanted: access::Wanted,
+    },
     /// Writes everything in the store as lines of JSON, also while the daemon runs.
     Export {
         /// A file, or - for standard output.
@@ -144,6 +157,8 @@ enum Task {
     },
     /// Copies the store so that it takes as little room as it can. The daemon does so by itself at its start.
     Compact,
+    /// Makes the index for searches anew from the store, also while the daemon runs.
+    Reindex,
 }
 
 /// Runs the command line. The caller exits with what it gives.
@@ -195,10 +210,13 @@ fn execute(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
             Task::Add(wanted) => add::run(&settings, &wanted).await,
             Task::List { json } => list::run(&settings, json).await,
             Task::Release { source } => release::run(&settings, &source).await,
+            Task::Query(wanted) => query::run(&settings, wanted).await,
             Task::Why(wanted) => why::run(&settings, wanted).await,
+            Task::Access { wanted } => access::run(&wanted),
             Task::Export { file } => export::run(&settings, &file).await,
             Task::Import { file } => import::run(&settings, &file),
             Task::Compact => compact::run(&settings),
+            Task::Reindex => reindex::run(&settings).await,
         }
     });
     // Lookups of names and reads of files cannot be interrupted; nobody waits for them.

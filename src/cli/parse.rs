@@ -155,11 +155,12 @@ fn as_json(parsed: &Parsed, identified: &[Identified]) -> Value {
             "content": text(&entry.content),
             "enclosures": entry.enclosures.iter().map(|it| json!({"url": it.url, "type": it.media_type, "length": it.length})).collect::<Vec<_>>(),
             "original_url": entry.original,
-            "origin": entry.origin.as_ref().map(|it| json!({"title": it.title, "url": it.url, "feed": it.feed})),
-            "related": entry.related.iter().map(|it| json!({"kind": it.kind.name(), "url": it.url, "type": it.media_type})).collect::<Vec<_>>(),
-            "duration": entry.duration.map(|duration| duration.as_secs()),
-            "episode": entry.episode,
-            "season": entry.season,
+            "origin": entry.particulars.origin.as_ref().map(|it| json!({"title": it.title, "url": it.url, "feed": it.feed})),
+            "related": entry.particulars.related.iter().map(|it| json!({"kind": it.kind.name(), "url": it.url, "type": it.media_type})).collect::<Vec<_>>(),
+            "duration": entry.particulars.duration.map(|duration| duration.as_secs()),
+            "episode": entry.particulars.episode,
+            "season": entry.particulars.season,
+            "explicit": entry.particulars.is_explicit,
             "language": entry.language,
         })
     });

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::daemon::control::{self, Answer, Question};
 use crate::daemon::mill::Mill;
 use crate::daemon::settings::Fault;
+use crate::model::Timestamp;
 use crate::poll::Drive;
 
 /// The daemon's answers, one after another.
@@ -52,5 +53,6 @@ impl Talk {
 /// A mill without a listener, for one command.
 pub(super) fn own_mill(config: Config) -> anyhow::Result<Arc<Mill>> {
     let address = config.server.listen;
-    Ok(Arc::new(Mill::start(config, address, Drive::Wishes)?))
+    // Nobody reads its documents.
+    Ok(Arc::new(Mill::start(config, Timestamp::UNIX_EPOCH, address, Drive::Wishes)?))
 }

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::daemon::control::{Answer, Question};
 use crate::daemon::settings::{Fault, Settings};
+use crate::model::access::Audience;
 use crate::published::why::{
     self, Account, Asked, EntryAccount, FeedVerdict, Moment, SightingAccount, SourceAccount, TermVerdict,
     TextDifference, TextPiece,
@@ -39,7 +40,7 @@ pub(super) async fn run(settings: &Settings, wanted: Wanted) -> anyhow::Result<E
     let question = Question::Why { asked: typed, feed: feed.clone() };
     let account = match Talk::open(&config.store.path, &question).await? {
         Some(talk) => from_daemon(talk).await?,
-        None => from_store(config, &why::Question { asked, feed })?,
+        None => from_store(config, &why::Question { asked, feed, audience: Audience::Full })?,
     };
     if let Account::NoFeed(no) = account {
         return Err(Fault(no.text).into());

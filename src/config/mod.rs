@@ -5,6 +5,7 @@
 //! ```
 //! Every problem is collected with its place; a file with one problem gives no configuration at all.
 
+mod access;
 mod address;
 mod check;
 pub mod edit;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::model::access::Access;
 use crate::model::feed::Media;
 use crate::model::source::{Source, TopicKey};
 use crate::query::Query;
@@ -52,6 +54,9 @@ pub struct Config {
     pub poll: PollSettings,
     pub merging: Merging,
     pub hub: hub::Hub,
+    pub search: SearchSettings,
+    /// Who may read what: `[access]`, and every `access` and `private`.
+    pub access: Arc<Access>,
     /// In the order of the file.
     pub sources: Vec<Arc<Source>>,
     /// Declared ones in the order of the file, then those that only sources name.
@@ -107,6 +112,15 @@ pub struct PollSettings {
     pub hosts: BTreeMap<String, HostPace>,
     /// An address or a page that publishers can turn to.
     pub contact: Option<String>,
+}
+
+/// `[search]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchSettings {
+    /// Whether searches run on an index. Without one they look through the newest entries.
+    pub enabled: bool,
+    /// For documents on their way into the index.
+    pub memory_bytes: u64,
 }
 
 /// `[poll.hosts."example.org"]`

@@ -9,13 +9,16 @@ use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+use crate::config::access::{self, Around, Said};
 use crate::config::address;
 use crate::config::check::{self, Declared};
 use crate::config::hub;
 use crate::config::merging::{self, Defaults};
 use crate::config::problem::{Problems, Span};
 use crate::config::table::{self, At, Reader, Value};
-use crate::config::{Config, HostPace, PollSettings, Problem, Server, StoreSettings, Surroundings, Topic};
+use crate::config::{
+    Config, HostPace, PollSettings, Problem, SearchSettings, Server, StoreSettings, Surroundings, Topic,
+};
 use crate::extract;
 use crate::model::feed::Media;
 use crate::model::source::{Credentials, FullText, Secret, Source, SourceKey, TopicKey};
@@ -45,19 +48,31 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         return problems.finish().map(|_| unreachable!("there are errors"));
     }
     let mut root = Reader::new("the file", root.into_inner());
-    let server = server(root.table("server", "[server]", &mut problems), around, &mut problems);
+    let mut said = Said::default();
+    let mut server_table = root.table("server", "[server]", &mut problems);
+    said.of_server(&mut server_table, &mut problems);
+    let server = server(server_table, around, &mut problems);
     let store = store(root.table("store", "[store]", &mut problems), around, &mut problems);
+    let search = search(root.table("search", "[search]", &mut problems), &mut problems);
     let (merging, defaults) = merging::merging(&mut root, &mut problems);
     let (poll, intervals) = poll(root.table("poll", "[poll]", &mut problems), &mut problems);
     let intervals = Intervals { keep: store.keep, ..intervals };
     let hub = hub::hub(root.table("hub", "[hub]", &mut problems), server.public_url.is_some(), &mut problems);
-    let declared =
-        sources(root.table("sources", "[sources]", &mut problems), around, &intervals, &defaults, &mut problems);
-    let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut problems);
+    let declared = sources(
+        root.table("sources", "[sources]", &mut problems),
+        (around, &mut said),
+        &intervals,
+        &defaults,
+        &mut problems,
+    );
+    let mut topics = topics(root.table("topics", "[topics]", &mut problems), &mut said, &mut problems);
+    let groups = access::groups(root.table("access", "[access]", &mut problems), around, &mut problems);
     root.finish(&mut problems);
     variables(around, &mut problems);
 
     check::check(&declared, &topics, &server, &poll, &mut problems);
+    let others = Around { server: &server, declared: &declared, topics: &topics };
+    let access = Arc::new(said.resolve(groups, &others, &mut problems));
     let sources: Vec<Arc<Source>> = declared.into_iter().map(|declared| Arc::new(declared.source)).collect();
     for key in sources.iter().flat_map(|source| &source.topics) {
         if !topics.iter().any(|topic| topic.value.key == *key) {
@@ -66,7 +81,8 @@ pub(super) fn read(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<
         }
     }
     let topics = topics.into_iter().map(|topic| topic.value).collect();
-    problems.finish().map(|warnings| Config { server, store, poll, merging, hub, sources, topics, warnings })
+    let config = Config { server, store, poll, merging, hub, search, access, sources, topics, warnings: Vec::new() };
+    problems.finish().map(|warnings| Config { warnings, ..config })
 }
 
 fn server(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Server {
@@ -147,6 +163,13 @@ fn store(mut table: Reader<'_>, around: &Surroundings<'_>, problems: &mut Proble
     let cache = overridden(around, "FEEDMILL_STORE_CACHE", "16MB, from 8MB to 4000MB", read, problems).or(cache);
     table.finish(problems);
     StoreSettings { path: around.folder.join(path), cache_bytes: cache.unwrap_or(16_000_000), keep }
+}
+
+fn search(mut table: Reader<'_>, problems: &mut Problems<'_>) -> SearchSettings {
+    let enabled = table.boolean("enabled", problems).unwrap_or(true);
+    let memory = table.size("memory", 15_000_000..=1_000_000_000, problems);
+    table.finish(problems);
+    SearchSettings { enabled, memory_bytes: memory.unwrap_or(20_000_000) }
 }
 
 /// The value of an environment variable, which wins over the file.
@@ -253,7 +276,7 @@ pub(super) fn network(text: At<String>, problems: &mut Problems<'_>) -> Option<I
 
 fn sources(
     mut table: Reader<'_>,
-    around: &Surroundings<'_>,
+    (around, said): (&Surroundings<'_>, &mut Said),
     intervals: &Intervals,
     merging: &Defaults,
     problems: &mut Problems<'_>,
@@ -261,9 +284,12 @@ fn sources(
     let mut found = Vec::new();
     for (key, value) in table.take_rest() {
         let name = format!("[sources.{}]", key.value);
-        let Some(inner) = table::table(&name, value, problems) else { continue };
+        let Some(mut inner) = table::table(&name, value, problems) else { continue };
         match SourceKey::new(&key.value) {
-            Ok(source_key) => found.extend(source(source_key, key.span, inner, around, intervals, merging, problems)),
+            Ok(source_key) => {
+                said.of_source(&source_key, &mut inner, problems);
+                found.extend(source(source_key, key.span, inner, around, intervals, merging, problems))
+            }
             Err(problem) => problems.add(&key.span, problem.to_string(), None),
         }
     }
@@ -378,7 +404,12 @@ fn source_key(text: At<String>, problems: &mut Problems<'_>) -> Option<At<Source
 }
 
 /// `"text"`, `{ env = "NAME" }` or `{ file = "path" }`.
-fn secret(key: &str, value: Value<'_>, around: &Surroundings<'_>, problems: &mut Problems<'_>) -> Option<Secret> {
+pub(super) fn secret(
+    key: &str,
+    value: Value<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Secret> {
     let span = value.span();
     let table = match value.into_inner() {
         DeValue::String(text) => return Some(Secret::new(text.into_owned())),
@@ -443,12 +474,13 @@ fn headers(
     found
 }
 
-fn topics(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Vec<At<Topic>> {
+fn topics(mut table: Reader<'_>, said: &mut Said, problems: &mut Problems<'_>) -> Vec<At<Topic>> {
     let mut found = Vec::new();
     for (key, value) in table.take_rest() {
-        let Some(inner) = table::table(&format!("[topics.{}]", key.value), value, problems) else { continue };
+        let Some(mut inner) = table::table(&format!("[topics.{}]", key.value), value, problems) else { continue };
         match TopicKey::new(&key.value) {
             Ok(topic_key) if topic_key.as_str() != "all" => {
+                said.of_topic(&topic_key, &mut inner, problems);
                 found.push(At { span: key.span, value: topic(topic_key, inner, problems) })
             }
             Ok(_) => problems.add(&key.span, "`all` is the feed of everything and cannot be a topic", None),

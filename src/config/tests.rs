@@ -30,6 +30,21 @@ fn check(text: &str, expected: &[&str]) {
 const URL: &str = "url = \"https://example.org/feed\"";
 
 #[test]
+fn searches_have_an_index_unless_the_file_says_so() {
+    let search = |text: &str| read(text).search;
+    assert_eq!((search("").enabled, search("").memory_bytes), (true, 20_000_000));
+    let other = search("[search]\nenabled = false\nmemory = \"40MB\"");
+    assert_eq!((other.enabled, other.memory_bytes), (false, 40_000_000));
+    check(
+        "[search]\nmemory = \"1MB\"\nenable = true",
+        &[
+            "line 2, column 10: `memory` must be from 15MB to 1000MB",
+            "line 3, column 1: [search] has no key `enable` (did you mean `enabled`?)",
+        ],
+    );
+}
+
+#[test]
 fn an_empty_file_is_a_configuration() {
     let config = read("");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8470");
@@ -52,6 +67,9 @@ const EVERY_KEY: &str = r#"
         path = "/var/lib/mill"
         cache = "128MB"
         keep = "3y"
+        [search]
+        enabled = false
+        memory = "40MB"
         [merging]
         same_content = false
         threshold = 0.7

@@ -11,12 +11,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::daemon::mill::Mill;
+use crate::daemon::query::{self, Found, FoundDocument};
 use crate::daemon::trial;
+use crate::indexing::Progress;
+use crate::model::access::Audience;
 use crate::model::source::SourceKey;
 use crate::poll::Report;
 use crate::poll::one::Outcome;
@@ -47,11 +51,15 @@ pub enum Question {
     },
     /// Answered with `Exporting` and then with the export itself, to the end of the talk.
     Export,
+    /// Answered with `Indexed`, again and again.
+    Reindex,
     /// Why an entry is as it is; see [`crate::published::why`].
     Why {
         asked: String,
         feed: Option<String>,
     },
+    /// Answered with `Found` or `Document`.
+    Query(query::Asked),
     /// Answered with what is told, as it is found.
     Plan(Asked),
     /// The same.
@@ -70,7 +78,11 @@ pub enum Answer {
     Released(u64),
     /// How many entries there are.
     Exporting(u64),
+    /// How many entries of how many are in the new index.
+    Indexed(u64, u64),
     Account(Box<Account>),
+    Found(Found),
+    Document(FoundDocument),
     Told(Told),
     /// The question is a mistake.
     Refused(String),
@@ -240,7 +252,12 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
             },
             Err(error) => say(&Answer::Refused(error.to_string())).await,
         },
+        Ok(Question::Reindex) => reindex(&mill, &mut writing).await,
         Ok(Question::Why { asked, feed }) => match say(&explain(&mill, &asked, feed).await).await {
+            Ok(()) => say(&Answer::Done).await,
+            gone => gone,
+        },
+        Ok(Question::Query(asked)) => match say(&query::answer(&mill.reading, &mill.catalogue(), &asked).await).await {
             Ok(()) => say(&Answer::Done).await,
             gone => gone,
         },
@@ -252,7 +269,7 @@ async fn talk(mut stream: UnixStream, mill: Arc<Mill>) {
 
 async fn explain(mill: &Mill, asked: &str, feed: Option<String>) -> Answer {
     let question = match why::Asked::read(asked) {
-        Ok(asked) => why::Question { asked, feed },
+        Ok(asked) => why::Question { asked, feed, audience: Audience::Full },
         Err(problem) => return Answer::Refused(problem),
     };
     match mill.reading.explain(question, |_| ()).await {
@@ -287,6 +304,30 @@ async fn try_out(
             }
             Ok((_, None)) => return write(writing, &Answer::Done).await,
             Err(error) => return write(writing, &Answer::Failed(error.to_string())).await,
+        }
+    }
+}
+
+/// Has the index made anew, and tells how far that has come.
+async fn reindex(mill: &Mill, writing: &mut WriteHalf<'_>) -> std::io::Result<()> {
+    let Some(search) = &mill.search else {
+        let what =
+            "there is no index: `enabled = false` stands under [search] in the file that the daemon was started with";
+        return write(writing, &Answer::Refused(what.to_owned())).await;
+    };
+    let (order, mut told) = mpsc::unbounded_channel();
+    if search.orders.send(order).await.is_err() {
+        return write(writing, &Answer::Failed("the daemon is stopping".to_owned())).await;
+    }
+    while let Some(Progress { done, whole }) = told.recv().await {
+        write(writing, &Answer::Indexed(done, whole)).await?;
+    }
+    let index = &search.index;
+    match index.view() {
+        Some(view) if view.standing().filled.is_none() => write(writing, &Answer::Done).await,
+        _ => {
+            let why = index.trouble().map_or_else(|| "the daemon is stopping".to_owned(), |error| error.to_string());
+            write(writing, &Answer::Failed(format!("the index could not be made: {why}"))).await
         }
     }
 }

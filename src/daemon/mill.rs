@@ -1,6 +1,6 @@
 //! Store, committer, poller and republisher, started in this order and stopped in the reverse one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, RwLock};
@@ -12,11 +12,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::clock;
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
 use crate::hub::Hub;
+use crate::index::Index;
+use crate::indexing::{self, FOLLOWER, Follower};
+use crate::model::Timestamp;
 use crate::model::feed::FeedId;
-use crate::model::source::SourceKey;
+use crate::model::source::{Scope, SourceKey};
 use crate::poll::book::Book;
 use crate::poll::committer::Committer;
 use crate::poll::one::{Learning, Polling, ROOM};
@@ -30,6 +34,7 @@ use crate::select::catalogue::{Catalogue, listening};
 use crate::select::door::StoreDoor;
 use crate::select::revisions::Revisions;
 use crate::store::Handle;
+use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::open;
 
@@ -53,6 +58,8 @@ pub struct Mill {
     pub reading: StoreDoor,
     /// Tells subscribers what is new.
     pub hub: Arc<Hub>,
+    /// What searches run on; `None` where `[search]` says so, and for commands.
+    pub search: Option<Search>,
     /// Why the edited configuration is not in effect.
     pub config_problem: Mutex<Option<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -63,23 +70,19 @@ pub struct Mill {
 
 impl Mill {
     /// Opens the store and starts all loops. `address` is where the daemon listens; links follow it where no `public_url` is set.
+    /// `edited` is when the configuration was written.
     ///
     /// # Errors
     /// When the store cannot be opened or TLS cannot be set up.
-    pub fn start(config: Config, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
-        let open = match drive {
-            Drive::Schedule => open::open_compact,
-            // A command is short.
-            Drive::Wishes => open::open,
-        };
-        let store = Arc::new(open(&config.store.path, config.store.cache_bytes)?);
+    pub fn start(config: Config, edited: Timestamp, address: SocketAddr, drive: Drive) -> anyhow::Result<Self> {
+        let store = Arc::new(open_store(&config, drive)?);
         let book = Book::default();
         let scopes = store.scopes(&named(&config))?;
-        store.sync()?;
+        let (index, follower) = open_index(&store, &config, drive)?;
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
         let base = base(&config, address);
-        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()));
+        let catalogue = in_effect(config, base, scopes, &book, edited);
         let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
 
         let marks = Arc::new(Marks::default());
@@ -102,7 +105,8 @@ impl Mill {
             learning: Mutex::new(Learning::default()),
         });
         let published = Arc::new(Published::default());
-        let rendering = StoreDoor::new(handle.clone(), followed.clone());
+        published.set_access(Arc::clone(&catalogue.config.access));
+        let rendering = StoreDoor::new(handle.clone(), followed.clone()).with_index(index.clone());
         let behind = Arc::new(rendering.clone());
         let door = Arc::new(Cache::new(behind, followed.clone(), revisions, Arc::clone(&published)));
         let stop = CancellationToken::new();
@@ -110,11 +114,10 @@ impl Mill {
         republish::mark(&marks, &catalogue, None);
         let mut tasks = JoinSet::new();
         let polls = poll::run(Arc::clone(&polling), followed.clone(), wished, drive, stop.clone());
-        let readers_of_pages = Handle::new(Arc::clone(&store), PAGES);
-        let reads = pages::run(Arc::clone(&polling), readers_of_pages, queue, stop.clone());
+        let reads = pages::run(Arc::clone(&polling), Handle::new(Arc::clone(&store), PAGES), queue, stop.clone());
         tasks.spawn(on_own_thread("poller", beside(polls, reads))?);
-        let hub = Hub::open(&store, followed.clone(), listening(address), Arc::clone(&polling.counters))?;
-        let hub = Arc::new(hub);
+        let search = start_indexer(&mut tasks, index, follower, &stop)?;
+        let hub = open_hub(&store, &followed, address, &polling)?;
         if drive == Drive::Schedule {
             tasks.spawn(start_hub(&hub, &store, &rendering, &stop)?);
         }
@@ -129,6 +132,7 @@ impl Mill {
             door,
             reading,
             hub,
+            search,
             config_problem: Mutex::new(None),
             wishes,
             address,
@@ -152,9 +156,12 @@ impl Mill {
         self.polling.book.follow(&config.sources, &scopes, &self.store)?;
         self.polling.replace_fetcher(fetcher);
         let base = base(&config, self.address);
-        let catalogue = Arc::new(Catalogue::new(Arc::new(config), base, scopes, &self.polling.book.learnt()));
+        let catalogue = in_effect(config, base, scopes, &self.polling.book, clock::now());
         // First the catalogue: what the committer marks as changed is rendered by it.
         self.polling.catalogue.send_replace(Arc::clone(&catalogue));
+        // What is kept was made for those who might read it before.
+        self.published.set_access(Arc::clone(&catalogue.config.access));
+        (self.polling.relearnt)();
         self.polling.committer.follow(Arc::clone(&catalogue)).await?;
         self.published.retain(&catalogue.ready_feeds());
         Ok(())
@@ -195,8 +202,72 @@ impl Mill {
     }
 }
 
+/// The index, and how it is asked to be made anew.
+pub struct Search {
+    pub index: Arc<Index>,
+    pub orders: mpsc::Sender<indexing::Order>,
+}
+
+/// The index of a daemon, and what brings it after the store. Before anything is written: what is not read yet must stay in the
+/// journal. A command is too short for following, but sees to that, too.
+fn open_index(
+    store: &Arc<Store>,
+    config: &Config,
+    drive: Drive,
+) -> Result<(Option<Arc<Index>>, Option<Follower>), StoreError> {
+    let (path, mark) = (&config.store.path, store.mark()?);
+    store.sync()?;
+    match drive {
+        _ if !config.search.enabled => Ok((None, None)),
+        Drive::Schedule => {
+            let index = Arc::new(Index::open(path, mark));
+            let memory = usize::try_from(config.search.memory_bytes).unwrap_or(usize::MAX);
+            let follower = Follower::new(Arc::clone(store), Arc::clone(&index), memory);
+            Ok((Some(index), Some(follower)))
+        }
+        Drive::Wishes => {
+            if let Some(standing) = Index::standing_of(path, mark) {
+                store.followed(FOLLOWER, standing.number);
+            }
+            Ok((None, None))
+        }
+    }
+}
+
+/// A thread of its own: its steps block.
+fn start_indexer(
+    tasks: &mut JoinSet<()>,
+    index: Option<Arc<Index>>,
+    follower: Option<Follower>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Search>> {
+    let Some((index, follower)) = index.zip(follower) else { return Ok(None) };
+    let (orders, ordered) = mpsc::channel(4);
+    tasks.spawn(on_own_thread("indexer", indexing::run(follower, ordered, stop.clone()))?);
+    Ok(Some(Search { index, orders }))
+}
+
+fn open_store(config: &Config, drive: Drive) -> anyhow::Result<Store> {
+    let open = match drive {
+        Drive::Schedule => open::open_compact,
+        // A command is short.
+        Drive::Wishes => open::open,
+    };
+    Ok(open(&config.store.path, config.store.cache_bytes)?)
+}
+
 fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
     config.sources.iter().map(|source| (source.key.clone(), source.was.clone())).collect()
+}
+
+fn in_effect(
+    config: Config,
+    base: Url,
+    scopes: HashMap<SourceKey, Scope>,
+    book: &Book,
+    since: Timestamp,
+) -> Arc<Catalogue> {
+    Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()).in_effect_since(since))
 }
 
 fn base(config: &Config, address: SocketAddr) -> Url {
@@ -250,6 +321,15 @@ fn on_own_thread(
         let _ = ended.send(());
     })?;
     Ok(async move { drop(end.await) })
+}
+
+fn open_hub(
+    store: &Arc<Store>,
+    followed: &watch::Receiver<Arc<Catalogue>>,
+    address: SocketAddr,
+    polling: &Polling,
+) -> anyhow::Result<Arc<Hub>> {
+    Ok(Arc::new(Hub::open(store, followed.clone(), listening(address), Arc::clone(&polling.counters))?))
 }
 
 /// On a thread of its own, as polling: thousands of subscribers must not hold up anybody else.

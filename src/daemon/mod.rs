@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod mill;
+pub mod query;
 pub mod settings;
 mod status;
 mod trial;
@@ -38,7 +39,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let connections = config.server.connections;
     let store_path = config.store.path.clone();
     tell(&settings, &config);
-    let mill = Arc::new(Mill::start(config, address, Drive::Schedule)?);
+    let mill = Arc::new(Mill::start(config, settings.edited(), address, Drive::Schedule)?);
     let stop = CancellationToken::new();
     let control = control::listen(&store_path, Arc::clone(&mill), stop.clone())?;
     tracing::info!(%address, "feedmill listens on http://{address}/");

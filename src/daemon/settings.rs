@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::clock;
 use crate::config::{self, Config, Problem, Surroundings};
+use crate::model::Timestamp;
 
 /// Most problems that are told at once.
 const TOLD: usize = 100;
@@ -50,6 +52,12 @@ impl Settings {
             let path = self.path.display();
             Fault(format!("{path} cannot be read: {error}; name another file with --config FILE"))
         })
+    }
+
+    /// When the file was written, and not later than now; the Unix epoch where the file system does not tell.
+    pub fn edited(&self) -> Timestamp {
+        let written = std::fs::metadata(&self.path).and_then(|metadata| metadata.modified());
+        written.map_or(Timestamp::UNIX_EPOCH, |at| Timestamp::from(at).min(clock::now()))
     }
 
     /// Checks a text as if it stood in the file.

@@ -135,13 +135,17 @@ mod tests {
     #[test]
     fn the_callbacks_own_query_stays() {
         for (callback, expected) in [
-            ("http://r.example/cb", "http://r.example/cb?hub.mode=subscribe&hub.topic=http%3A%2F%2Fm%2Fall.atom%3Fq%3Dx"),
+            (
+                "http://r.example/cb",
+                "http://r.example/cb?hub.mode=subscribe&hub.topic=http%3A%2F%2Fm%2Fall.atom%3Fq%3Dx",
+            ),
             (
                 "http://r.example/cb?id=a%2Fb&c",
                 "http://r.example/cb?id=a%2Fb&c&hub.mode=subscribe&hub.topic=http%3A%2F%2Fm%2Fall.atom%3Fq%3Dx",
             ),
         ] {
-            let url = with_query(callback, &[("hub.mode", "subscribe"), ("hub.topic", "http://m/all.atom?q=x")]).unwrap();
+            let url =
+                with_query(callback, &[("hub.mode", "subscribe"), ("hub.topic", "http://m/all.atom?q=x")]).unwrap();
             assert_eq!(url.as_str(), expected);
         }
     }

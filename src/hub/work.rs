@@ -514,21 +514,20 @@ async fn read(
 }
 
 /// What is sent to those who lack some entries: of Atom and RSS these alone (WebSub §7), of JSON Feed the whole document.
-async fn document(
-    door: &StoreDoor,
-    catalogue: &Catalogue,
-    order: &Order,
-) -> Result<Option<Arc<Document>>, StoreError> {
+async fn document(door: &StoreDoor, catalogue: &Catalogue, order: &Order) -> Result<Option<Arc<Document>>, StoreError> {
     let request = order.request.clone();
     let made = match order.entries.clone().filter(|_| request.format != Format::Json) {
         Some(entries) => match door.news(request.clone(), entries).await {
             Ok(Some(representation)) => representation,
-            Ok(None) | Err(SelectError::Refused(_) | SelectError::Unknown(_)) => return Ok(None),
+            Ok(None)
+            | Err(SelectError::Refused(_) | SelectError::Unknown(_) | SelectError::Missing(_) | SelectError::Gone(_)) => {
+                return Ok(None);
+            }
             Err(SelectError::Store(error)) => return Err(error),
         },
         None => match door.feed(request.clone()).await {
             Ok(representation) => Arc::unwrap_or_clone(representation),
-            Err(Refusal::NotFound(_) | Refusal::Bad(_)) => return Ok(None),
+            Err(Refusal::NotFound(_) | Refusal::Gone(_) | Refusal::Bad(_)) => return Ok(None),
             Err(Refusal::Busy | Refusal::Failed) => {
                 return Err(StoreError::Stopped("the whole document cannot be read now".to_owned()));
             }
@@ -537,5 +536,5 @@ async fn document(
     let Representation { identity, media_type, .. } = made;
     let own = door::address(&catalogue.base, &request);
     let Some(hub) = catalogue.hub_url() else { return Ok(None) };
-    Ok(Some(Arc::new(Document { body: identity.body, media_type, link: push::link(&hub, &own) })))
+    Ok(Some(Arc::new(Document { body: identity.body, media_type, link: push::link(Some(&hub), &own) })))
 }

@@ -423,6 +423,7 @@ fn sighting(arrival: &Arrival, one: &Identified, seq: Seq, id: PublicId, join: J
         categories: observation.categories.clone(),
         enclosures: observation.enclosures.clone(),
         language: observation.language.clone(),
+        particulars: observation.particulars.clone(),
         text: one.digest.map(|digest| TextName::new(seq, digest)),
         ground: join.ground,
         score: join.score,
@@ -522,6 +523,7 @@ fn update(arrival: &Arrival, one: &Identified, entry: &Entry, index: usize, fact
     sighting.categories.clone_from(&observation.categories);
     sighting.enclosures.clone_from(&observation.enclosures);
     sighting.language.clone_from(&observation.language);
+    sighting.particulars.clone_from(&observation.particulars);
     // The first date that was claimed stays: publishers bump it with every edit.
     sighting.published = sighting.published.or(observation.published);
     let text = one.digest.map(|digest| TextName::new(sighting.seq, digest));

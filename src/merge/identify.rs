@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::merge::alike::index::Sketch;
 use crate::merge::{canonical, pictures};
-use crate::model::document::{Observation, RawHtml};
+use crate::model::document::{Observation, Particulars, RawHtml};
 use crate::model::entry::{Key, KeyKind, PublicId, Sighting, TextDigest, TextName, Texts};
 use crate::model::source::Scope;
 use crate::text;
@@ -150,6 +150,7 @@ pub fn again(sighting: &Sighting, texts: Texts) -> Identified {
             content,
             enclosures: sighting.enclosures.clone(),
             language: sighting.language.clone(),
+            particulars: sighting.particulars.clone(),
             ..Observation::default()
         },
         own,
@@ -390,18 +391,45 @@ fn reading(observation: &Observation, texts: &str) -> [u8; 16] {
 
 fn fingerprint(observation: &Observation, reading: &[u8; 16], address: &str) -> [u8; 16] {
     let list = |items: Vec<&str>| items.join("\n");
-    hash(&[
+    let particulars = told_of(&observation.particulars);
+    let text = String::from_utf8_lossy(reading);
+    let authors = list(observation.authors.iter().map(|person| person.name.as_str()).collect());
+    let categories = list(observation.categories.iter().map(String::as_str).collect());
+    let enclosures = enclosures(observation);
+    let mut parts = vec![
         "fingerprint",
-        &String::from_utf8_lossy(reading),
+        &text,
         observation.guid.as_ref().map_or("", |guid| guid.value.as_str()),
         address,
-        &list(observation.authors.iter().map(|person| person.name.as_str()).collect()),
-        &list(observation.categories.iter().map(String::as_str).collect()),
-        &enclosures(observation),
+        &authors,
+        &categories,
+        &enclosures,
         observation.language.as_deref().unwrap_or_default(),
         // A date that appears is kept; one that moves at every build is not news.
         if observation.published.is_some() { "dated" } else { "undated" },
-    ])
+    ];
+    // Only where there is something, so that all others are what they were before these were kept.
+    if !particulars.is_empty() {
+        parts.push(&particulars);
+    }
+    hash(&parts)
+}
+
+/// What is kept of particulars, in words; empty when there are none. Queries of addresses change at every build, as those of enclosures do.
+fn told_of(particulars: &Particulars) -> String {
+    let Particulars { related, origin, duration, episode, season, is_explicit } = particulars;
+    let place = |url: &Url| url.host_str().unwrap_or_default().to_owned() + url.path();
+    let mut told: Vec<String> = related.iter().map(|it| format!("{} {}", it.kind.name(), place(&it.url))).collect();
+    if let Some(origin) = origin {
+        let address = origin.feed.as_ref().or(origin.url.as_ref()).map(place).unwrap_or_default();
+        let words = [origin.title.as_deref().unwrap_or_default(), &address, origin.id.as_deref().unwrap_or_default()];
+        told.push(format!("origin {}", words.join(" ")));
+    }
+    told.extend(duration.map(|duration| format!("duration {}", duration.as_secs())));
+    told.extend(episode.map(|episode| format!("episode {episode}")));
+    told.extend(season.map(|season| format!("season {season}")));
+    told.extend(is_explicit.map(|is_explicit| format!("explicit {is_explicit}")));
+    told.join("\n")
 }
 
 /// Every sighting has texts of its own, so that an edited one can be thrown away without asking who else holds it.

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::merge::identify::identify;
     use crate::model::Timestamp;
-    use crate::model::document::{Guid, Observation, RawHtml};
+    use crate::model::document::{Guid, Observation, Particulars, RawHtml};
     use crate::model::entry::{Ground, PublicId, Sighting, TextName};
     use crate::model::source::Grounds;
 
@@ -139,6 +139,7 @@ mod tests {
             categories: Vec::new(),
             enclosures: Vec::new(),
             language: None,
+            particulars: Particulars::default(),
             text: one.digest.map(|digest| TextName::new(Seq(8), digest)),
             ground: Ground::First,
             score: 1.0,

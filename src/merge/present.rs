@@ -3,11 +3,13 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use url::Url;
 
 use crate::merge::canonical::{site_host, within};
 use crate::model::Timestamp;
+use crate::model::document::{About, Particulars};
 use crate::model::entry::{Entry, Sighting};
 use crate::model::page::{Presented, Provenance};
 use crate::model::source::{Grounds, Scope, SourceKey};
@@ -27,6 +29,8 @@ pub struct StandingSource {
     pub address: Option<Url>,
     /// The page of the site, as the source's document names it.
     pub site: Option<Url>,
+    /// What its document says about itself.
+    pub about: Arc<About>,
     pub priority: i32,
     pub grounds: Grounds,
     /// Whether the texts of its entries' pages are shown.
@@ -98,6 +102,7 @@ pub fn present(entry: &Entry, standing: &Standing) -> Option<Presented> {
         categories: categories(&sightings),
         enclosures: shown.enclosures.clone(),
         language: shown.language.clone(),
+        particulars: particulars(shown, &standing.sources[&shown.source]),
         text: shown.text,
         // Known to the store alone.
         page: None,
@@ -145,6 +150,19 @@ fn categories(sightings: &[&Sighting]) -> Vec<String> {
     all.filter(|category| met.insert(crate::text::fold(category))).cloned().collect()
 }
 
+/// What the shown sighting carries. An origin that is its own source says nothing more, and an address of it could hold a secret.
+fn particulars(shown: &Sighting, source: &StandingSource) -> Particulars {
+    let mut particulars = shown.particulars.clone();
+    let place = |url: &Url| (url.host_str().map(str::to_owned), url.path().trim_end_matches('/').to_owned());
+    let own = source.address.as_ref().map(place);
+    particulars.origin = particulars.origin.filter(|origin| {
+        let is_own_feed = origin.feed.as_ref().map(place).is_some_and(|feed| Some(feed) == own);
+        let is_own_id = origin.id.is_some() && origin.id == source.about.id;
+        !is_own_feed && !is_own_id
+    });
+    particulars
+}
+
 fn provenance(sighting: &Sighting, source: &StandingSource) -> Provenance {
     Provenance {
         source: source.key.clone(),
@@ -152,6 +170,7 @@ fn provenance(sighting: &Sighting, source: &StandingSource) -> Provenance {
         source_address: source.address.clone(),
         site: source.site.clone(),
         source_updated: Some(sighting.changed.unwrap_or_else(|| published(sighting))),
+        about: Arc::clone(&source.about),
         guid: sighting.guid.clone(),
         url: sighting.url.clone(),
         title: sighting.title.clone(),

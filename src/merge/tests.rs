@@ -11,7 +11,7 @@ use crate::merge::identify;
 use crate::merge::present::{self, Standing, StandingSource};
 use crate::merge::rules::{Kind, Of, Rule, Rules, Seen, Subject};
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Observation, RawHtml};
+use crate::model::document::{About, Enclosure, Guid, Observation, Origin, Particulars, RawHtml, Related, RelatedKind};
 use crate::model::entry::{Entry, Ground, Key, Seq, TextName};
 use crate::model::source::{Grounds, Scope, SourceKey};
 
@@ -393,6 +393,7 @@ fn shown(sightings: &[(&str, i32, &str, Option<&str>)]) -> String {
                 title: (*source).to_owned(),
                 address: None,
                 site: Url::parse(&format!("https://{source}.example/")).ok(),
+                about: Arc::default(),
                 priority: *priority,
                 grounds: Grounds::default(),
                 shows_pages: false,
@@ -697,4 +698,63 @@ fn a_rule_shows_its_line_and_its_meaning() {
         all[1].sentence(window),
         "what matches title:\"pact\" is one entry where titles are equal and times lie within 72 hours"
     );
+}
+
+fn carrying(particulars: Particulars) -> Observation {
+    Observation { particulars, ..seen("1", "https://a.example/1", "A pact", LONG) }
+}
+
+fn thumbnail(address: &str) -> Particulars {
+    let image = Related { kind: RelatedKind::Image, url: address.parse().unwrap(), media_type: None };
+    Particulars { related: vec![image], ..Particulars::default() }
+}
+
+/// As after an update of the program, which keeps more than the one before it did.
+#[test]
+fn what_an_entry_carries_is_kept_once_and_is_no_news() {
+    let mut world = World::default();
+    world.poll("a", &[carrying(Particulars::default())]);
+    let before = world.entries.values().next().unwrap().clone();
+    let told = world.poll("a", &[carrying(thumbnail("https://a.example/i.png?x=1"))]);
+    assert_eq!(told, [(ChangeKind::Updated, Ground::First)]);
+    let after = world.entries.values().next().unwrap();
+    assert_eq!((before.id, after.sightings[0].changed), (after.id, None));
+    assert_eq!(after.sightings[0].particulars, thumbnail("https://a.example/i.png?x=1"));
+    // Signed addresses change at every build.
+    assert_eq!(world.poll("a", &[carrying(thumbnail("https://a.example/i.png?x=2"))]), []);
+    let other = Particulars { is_explicit: Some(true), ..thumbnail("https://a.example/i.png") };
+    assert_eq!(world.poll("a", &[carrying(other)]), [(ChangeKind::Updated, Ground::First)]);
+}
+
+/// An origin of an entry of a source at <https://a.example/feed?key=secret>, and whether it is told.
+#[test]
+fn an_origin_that_is_the_source_itself_says_nothing() {
+    let origin = |feed: &str, id: Option<&str>| Origin {
+        feed: Some(feed.parse().unwrap()),
+        id: id.map(str::to_owned),
+        ..Origin::default()
+    };
+    for (origin, is_told) in [
+        (origin("https://a.example/feed?key=secret", None), false),
+        (origin("http://a.example/feed/", None), false),
+        (origin("https://a.example/other", Some("tag:a")), false),
+        (origin("https://b.example/feed", Some("tag:b")), true),
+    ] {
+        let mut world = World::default();
+        world.poll("a", &[carrying(Particulars { origin: Some(origin.clone()), ..Particulars::default() })]);
+        let about = About { id: Some("tag:a".to_owned()), ..About::default() };
+        let source = StandingSource {
+            key: SourceKey::new("a").unwrap(),
+            title: "A".to_owned(),
+            address: Url::parse("https://a.example/feed").ok(),
+            site: None,
+            about: Arc::new(about),
+            priority: 0,
+            grounds: Grounds::default(),
+            shows_pages: false,
+        };
+        let standing = Standing { sources: HashMap::from([(scope("a"), source)]) };
+        let shown = present::present(world.entries.values().next().unwrap(), &standing).unwrap();
+        assert_eq!(shown.particulars.origin.is_some(), is_told, "{origin:?}");
+    }
 }

@@ -46,6 +46,10 @@ pub struct Origin {
     /// The site's page.
     pub url: Option<Url>,
     pub feed: Option<Url>,
+    /// The `atom:id` of the other feed.
+    pub id: Option<String>,
+    /// When the other feed changed, as it says.
+    pub updated: Option<Timestamp>,
 }
 
 /// What belongs to an entry and lies elsewhere.
@@ -66,16 +70,41 @@ pub enum RelatedKind {
     Chapters,
     /// A picture that stands for the entry: `media:thumbnail`, `itunes:image`, JSON Feed `image`.
     Image,
+    /// The page that the entry is about, where it has one of its own too: JSON Feed `external_url`.
+    Subject,
 }
 
 impl RelatedKind {
+    pub const ALL: [Self; 5] = [Self::Comments, Self::Transcript, Self::Chapters, Self::Image, Self::Subject];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Comments => "comments",
             Self::Transcript => "transcript",
             Self::Chapters => "chapters",
             Self::Image => "image",
+            Self::Subject => "subject",
         }
+    }
+}
+
+/// What an entry carries beside its text: for players, and for readers that show more than a text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Particulars {
+    pub related: Vec<Related>,
+    pub origin: Option<Origin>,
+    /// Of what is played.
+    pub duration: Option<Duration>,
+    pub episode: Option<u32>,
+    pub season: Option<u32>,
+    /// Whether it is not for children: `itunes:explicit`.
+    pub is_explicit: Option<bool>,
+}
+
+impl Particulars {
+    /// What is related in one way, in the publisher's order.
+    pub fn of(&self, kind: RelatedKind) -> impl Iterator<Item = &Related> {
+        self.related.iter().filter(move |related| related.kind == kind)
     }
 }
 
@@ -100,12 +129,7 @@ pub struct Observation {
     pub language: Option<String>,
     /// The true address behind one that counts readers: `feedburner:origLink`.
     pub original: Option<Url>,
-    pub related: Vec<Related>,
-    pub origin: Option<Origin>,
-    /// Of what is played.
-    pub duration: Option<Duration>,
-    pub episode: Option<u32>,
-    pub season: Option<u32>,
+    pub particulars: Particulars,
 }
 
 impl Observation {
@@ -125,16 +149,30 @@ impl Observation {
     }
 }
 
+/// What a feed says about itself that is told on with its entries and in a feed of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct About {
+    /// The `atom:id` of the feed.
+    pub id: Option<String>,
+    /// Plain text: Atom `subtitle`, RSS `description`.
+    pub description: Option<String>,
+    /// BCP 47, as given.
+    pub language: Option<String>,
+    /// Atom `logo` and `icon`, RSS `image`, JSON Feed `icon`.
+    pub image: Option<Url>,
+    /// Plain text: Atom `rights`, RSS `copyright`.
+    pub rights: Option<String>,
+    pub authors: Vec<Person>,
+    pub categories: Vec<String>,
+}
+
 /// What the document says about itself: Atom `feed`, RSS `channel`, JSON Feed's top level.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
     pub title: Option<String>,
     /// The site's page, absolute.
     pub url: Option<Url>,
-    pub language: Option<String>,
-    /// Plain text: Atom `subtitle`, RSS `description`.
-    pub description: Option<String>,
-    pub image: Option<Url>,
+    pub about: About,
     /// RSS `ttl`, in minutes.
     pub ttl_minutes: Option<u32>,
     /// How often it is made anew: `sy:updatePeriod` and `sy:updateFrequency`.

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::Timestamp;
-use super::document::{Enclosure, Guid, Person, RawHtml};
+use super::document::{Enclosure, Guid, Particulars, Person, RawHtml};
 use super::feed::FeedId;
 use super::source::Scope;
 
@@ -167,6 +167,7 @@ pub struct Sighting {
     pub categories: Vec<String>,
     pub enclosures: Vec<Enclosure>,
     pub language: Option<String>,
+    pub particulars: Particulars,
     /// Where its raw fragments lie; `None` when the publisher sent neither summary nor content.
     pub text: Option<TextName>,
     pub ground: Ground,

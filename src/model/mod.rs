@@ -2,6 +2,7 @@
 //!
 //! No behaviour beyond building and comparing; no clock, no I/O, no serialisation.
 
+pub mod access;
 pub mod document;
 pub mod entry;
 pub mod feed;

@@ -1,9 +1,11 @@
 //! One document of a feed as a reader is shown it, before it takes a format.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::Timestamp;
-use super::document::{Enclosure, Guid, Person};
+use super::document::{About, Enclosure, Guid, Particulars, Person};
 use super::entry::{Ground, PublicId, TextName};
 use super::source::SourceKey;
 
@@ -19,6 +21,8 @@ pub struct Provenance {
     pub site: Option<Url>,
     /// When the source's document last brought something new or changed.
     pub source_updated: Option<Timestamp>,
+    /// What the source's document says about itself.
+    pub about: Arc<About>,
     pub guid: Option<Guid>,
     pub url: Option<Url>,
     pub title: Option<String>,
@@ -40,6 +44,7 @@ pub struct Presented {
     pub categories: Vec<String>,
     pub enclosures: Vec<Enclosure>,
     pub language: Option<String>,
+    pub particulars: Particulars,
     /// Names the raw fragments of the shown sighting; `None` when its publisher sent none.
     pub text: Option<TextName>,
     /// Names what the entry's page gave, which is shown in place of its content; `None` where there is nothing better than that.
@@ -61,6 +66,8 @@ pub struct Page {
     pub title: String,
     /// The human page of this service, absolute.
     pub home_url: Url,
+    /// What the feed says about itself; nothing where it is a mix of sources.
+    pub about: Arc<About>,
     /// Newest first, in the feed's own order.
     pub entries: Vec<Presented>,
 }

@@ -117,7 +117,7 @@ impl fmt::Display for Location {
 }
 
 /// A value that must never be printed: `Debug` hides it and there is no `Display`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

@@ -10,7 +10,7 @@ use feed_rs::parser;
 use url::Url;
 
 use crate::model::document::{
-    Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml, Related, RelatedKind,
+    About, Dialect, Enclosure, Guid, Header, Observation, Parsed, Particulars, Person, RawHtml, Related, RelatedKind,
 };
 use crate::parse::normalise::{Beside, HeaderBeside, Normalised};
 use crate::parse::{NotAFeed, dates};
@@ -78,9 +78,15 @@ fn head(feed: &Feed, beside: HeaderBeside) -> Header {
     let first = |rel: &'static str| linked(rel).find_map(|link| web_address(&link.href, None));
     Header {
         title: feed.title.as_ref().and_then(plain),
-        language: feed.language.clone(),
-        description: feed.description.as_ref().and_then(plain),
-        image: feed.logo.as_ref().and_then(|logo| web_address(&logo.uri, None)),
+        about: About {
+            id: beside.id,
+            description: feed.description.as_ref().and_then(plain),
+            language: feed.language.clone(),
+            image: feed.logo.as_ref().and_then(|logo| web_address(&logo.uri, None)),
+            rights: beside.rights,
+            authors: people(&feed.authors),
+            categories: beside.categories,
+        },
         url: first("alternate"),
         ttl_minutes: beside.ttl_minutes,
         period: beside.period,
@@ -110,12 +116,15 @@ fn observation(mut entry: Entry, beside: Beside, fallback: &[Person]) -> Observa
         authors: if authors.is_empty() { fallback.to_vec() } else { authors },
         categories: categories(&entry),
         enclosures: enclosures(&entry.links),
-        related: related(&entry.links),
         language: beside.language,
-        origin: beside.origin,
-        duration: beside.duration,
-        episode: beside.episode,
-        season: beside.season,
+        particulars: Particulars {
+            related: related(&entry.links),
+            origin: beside.origin,
+            duration: beside.duration,
+            episode: beside.episode,
+            season: beside.season,
+            is_explicit: beside.is_explicit,
+        },
         guid,
         summary,
         content,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::model::document::{
-    Dialect, Enclosure, Guid, Header, Observation, Parsed, Person, RawHtml, Related, RelatedKind,
+    About, Dialect, Enclosure, Guid, Header, Observation, Parsed, Particulars, Person, RawHtml, Related, RelatedKind,
 };
 use crate::parse::border::{as_html, web_address};
 use crate::parse::{NotAFeed, dates};
@@ -30,9 +30,7 @@ pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
     let header = Header {
         title: string(feed, "title").map(|title| text::visible_title(&title)).filter(|title| !title.is_empty()),
         url: address(feed, "home_page_url", base),
-        language: string(feed, "language"),
-        description: string(feed, "description").map(|text| text::visible_title(&text)).filter(|text| !text.is_empty()),
-        image: address(feed, "icon", base).or_else(|| address(feed, "favicon", base)),
+        about: about(feed, base),
         self_address: address(feed, "feed_url", base),
         hubs: hubs(feed, base),
         older: address(feed, "next_url", base),
@@ -51,6 +49,17 @@ pub(super) fn read(text: &str, base: Option<&Url>) -> Result<Parsed, NotAFeed> {
         }
     }
     Ok(Parsed { dialect: Dialect::JsonFeed, header, observations, notes, is_complete: true })
+}
+
+fn about(feed: &Map<String, Value>, base: Option<&Url>) -> About {
+    let described = string(feed, "description").map(|text| text::visible_title(&text));
+    About {
+        description: described.filter(|text| !text.is_empty()),
+        language: string(feed, "language"),
+        image: address(feed, "icon", base).or_else(|| address(feed, "favicon", base)),
+        authors: people(feed),
+        ..About::default()
+    }
 }
 
 fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person]) -> Observation {
@@ -75,8 +84,11 @@ fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person
         authors: if authors.is_empty() { fallback.to_vec() } else { authors },
         categories: list(item, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         enclosures: attachments.iter().filter_map(|it| enclosure(it.as_object()?, base)).collect(),
-        related: images(item, base),
-        duration: attachments.iter().find_map(|it| seconds(it.get("duration_in_seconds")?)),
+        particulars: Particulars {
+            related: related(item, base),
+            duration: attachments.iter().find_map(|it| seconds(it.get("duration_in_seconds")?)),
+            ..Particulars::default()
+        },
         language: string(item, "language"),
         guid,
         summary,
@@ -85,10 +97,12 @@ fn observation(item: &Map<String, Value>, base: Option<&Url>, fallback: &[Person
     }
 }
 
-/// `image`, else `banner_image`.
-fn images(item: &Map<String, Value>, base: Option<&Url>) -> Vec<Related> {
+/// `image`, else `banner_image`; and `external_url` beside an address of its own.
+fn related(item: &Map<String, Value>, base: Option<&Url>) -> Vec<Related> {
     let image = address(item, "image", base).or_else(|| address(item, "banner_image", base));
-    image.map(|url| Related { kind: RelatedKind::Image, url, media_type: None }).into_iter().collect()
+    let subject = address(item, "url", base).and_then(|_| address(item, "external_url", base));
+    let found = [(RelatedKind::Image, image), (RelatedKind::Subject, subject)];
+    found.into_iter().filter_map(|(kind, url)| Some(Related { kind, url: url?, media_type: None })).collect()
 }
 
 fn seconds(value: &Value) -> Option<Duration> {

@@ -218,18 +218,20 @@ impl Book {
     pub fn learn(&self, key: &SourceKey, learnt: &Learnt) -> bool {
         let mut slots = self.lock();
         let Some(slot) = slots.get_mut(key) else { return false };
-        let news = slot.state.title != learnt.title || slot.state.site != learnt.site;
+        let news =
+            slot.state.title != learnt.title || slot.state.site != learnt.site || slot.state.about != *learnt.about;
         if news {
             let state = Arc::make_mut(&mut slot.state);
             state.title.clone_from(&learnt.title);
             state.site.clone_from(&learnt.site);
+            state.about.clone_from(&learnt.about);
         }
         news
     }
 
     pub fn learnt(&self) -> BTreeMap<Scope, Learnt> {
         let slots = self.lock();
-        let learnt = |slot: &Slot| Learnt { title: slot.state.title.clone(), site: slot.state.site.clone() };
+        let learnt = |slot: &Slot| Learnt::of(&slot.state);
         slots.values().map(|slot| (slot.scope.clone(), learnt(slot))).collect()
     }
 

@@ -23,6 +23,7 @@ use crate::poll::retention::{Pruned, Pruning, Uncounted};
 use crate::poll::topics::Topics;
 use crate::poll::window::Window;
 use crate::select::catalogue::Catalogue;
+use crate::store::archives::Made;
 use crate::store::engine::StoreError;
 use crate::store::entries::{Commit, Store};
 use crate::store::record::Counters;
@@ -76,6 +77,9 @@ impl Committer {
         let (orders, waiting) = mpsc::channel(WAITING);
         let (trouble, seen) = watch::channel(None);
         let counters = store.counters()?;
+        if let Some(Made { feeds, places }) = store.make_archives()? {
+            tracing::info!(feeds, places, "archives of {feeds} feeds are made of what an earlier version stored");
+        }
         let topics = Topics::read(&catalogue, &store)?;
         let window = Window::read(&store, &catalogue, clock::now())?;
         let rearranging = Rearranging::begin(&store, &catalogue)?;

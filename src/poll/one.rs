@@ -24,6 +24,7 @@ use crate::schedule::Due;
 use crate::select::catalogue::{Catalogue, Learnt};
 use crate::store::Handle;
 use crate::store::source::{PollOutcome, SourceState};
+use crate::text::addresses;
 
 /// Documents in [`Polling::room`] at once: enough to keep two groups of the committer and all workers busy.
 pub const ROOM: usize = 16;
@@ -167,7 +168,8 @@ impl Polling {
         let learnt = self.book.learnt();
         self.catalogue.send_if_modified(|catalogue| {
             let (config, scopes) = (Arc::clone(&catalogue.config), catalogue.scopes.clone());
-            *catalogue = Arc::new(Catalogue::new(config, catalogue.base.clone(), scopes, &learnt));
+            *catalogue =
+                Arc::new(Catalogue::new(config, catalogue.base.clone(), scopes, &learnt).in_effect_since(clock::now()));
             // Nobody has to schedule anew because a title became known.
             false
         });
@@ -265,7 +267,7 @@ impl Polling {
     }
 
     fn learn(&self, key: &SourceKey, state: &SourceState) {
-        let learnt = Learnt { title: state.title.clone(), site: state.site.clone() };
+        let learnt = Learnt::of(state);
         if self.book.learn(key, &learnt) {
             self.learning().is_behind = true;
             self.relearn();
@@ -345,7 +347,9 @@ impl Polling {
                     tracing::warn!(%source, held, "{held} new entries of {source} are held back: so many at once look like a mass re-issue; `feedmill release {source}` lets them out");
                 }
             }
-            Outcome::Failed(reason) => tracing::warn!(%source, reason, "cannot poll {source}"),
+            Outcome::Failed(reason) => {
+                tracing::warn!(%source, reason = &*addresses::masked(reason), "cannot poll {source}")
+            }
             Outcome::Throttled(until) => tracing::warn!(%source, ?until, "{source} asks for fewer requests"),
             Outcome::Gone => {
                 tracing::warn!(%source, "{source} is gone for good (410) and is not asked again until it is named")

@@ -133,9 +133,10 @@ fn rhythm(header: &Header) -> Rhythm {
 }
 
 fn learn(state: &mut SourceState, header: Header, notes: Vec<String>) -> Option<Url> {
-    let Header { title, url, .. } = header;
+    let Header { title, url, about, .. } = header;
     state.title = title.or_else(|| state.title.take());
     state.site = url.or_else(|| state.site.take());
+    state.about = about;
     state.notes = notes;
     state.site.clone()
 }

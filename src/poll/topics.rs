@@ -1,11 +1,12 @@
 //! Which topics a sighting belongs to, and how their memberships follow a changed definition.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::Timestamp;
 use crate::model::entry::{Entry, Placement, Seq, Sighting, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey};
+use crate::query::set::Set;
 use crate::query::{Candidate, Query};
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
@@ -33,6 +34,11 @@ struct Rule {
 #[derive(Default)]
 pub struct Topics {
     rules: Vec<Rule>,
+    /// The topics that a source is a member of, by their places among the rules.
+    of_source: HashMap<Scope, Vec<usize>>,
+    /// The queries of all topics, and the place of the topic of each.
+    queries: Set,
+    of_query: Vec<usize>,
 }
 
 impl Topics {
@@ -49,7 +55,22 @@ impl Topics {
                 store.forget_topic(&key)?;
             }
         }
-        Ok(Self { rules })
+        Ok(Self::compiled(rules))
+    }
+
+    fn compiled(rules: Vec<Rule>) -> Self {
+        let mut of_source: HashMap<Scope, Vec<usize>> = HashMap::new();
+        let (mut queries, mut of_query) = (Vec::new(), Vec::new());
+        for (place, rule) in rules.iter().enumerate() {
+            for scope in &rule.members {
+                of_source.entry(scope.clone()).or_default().push(place);
+            }
+            if let Some(query) = &rule.query {
+                queries.push(query.clone());
+                of_query.push(place);
+            }
+        }
+        Self { rules, of_source, queries: Set::new(queries), of_query }
     }
 
     /// The feeds that a sighting belongs to besides `all` and its source, with every epoch to be written.
@@ -60,16 +81,19 @@ impl Topics {
         source: &SourceFacts<'_>,
         now: Timestamp,
     ) -> Vec<(TopicKey, Vec<u32>)> {
-        let mut found = Vec::new();
-        with_candidate(sighting, texts, source, |candidate| {
-            for rule in &self.rules {
-                if rule.holds(sighting, candidate, now) {
-                    let epochs = std::iter::once(rule.serving).chain(rule.building.map(|(epoch, _)| epoch)).collect();
-                    found.push((rule.key.clone(), epochs));
-                }
-            }
-        });
-        found
+        let mut places = self.of_source.get(&sighting.source).cloned().unwrap_or_default();
+        if !self.queries.is_empty() {
+            let found = with_candidate(sighting, texts, source, |candidate| self.queries.matching(candidate, now));
+            places.extend(found.into_iter().map(|number| self.of_query[number]));
+            places.sort_unstable();
+            places.dedup();
+        }
+        let named = |place: usize| {
+            let rule = &self.rules[place];
+            let epochs = std::iter::once(rule.serving).chain(rule.building.map(|(epoch, _)| epoch)).collect();
+            (rule.key.clone(), epochs)
+        };
+        places.into_iter().map(named).collect()
     }
 
     /// The old memberships stay in effect until the topics are read again.

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use crate::model::Timestamp;
 use crate::published::coding::{self, Coding};
 
+/// Letters of a document's name: half of a hash.
+const NAME: usize = 32;
+
 /// A body under one content coding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coded {
@@ -21,10 +24,10 @@ pub struct Representation {
     pub last_modified: Timestamp,
     /// As HTTP writes it.
     pub last_modified_date: Bytes,
-    /// What the `Link` header says of hub and address; `None` where there is nothing to say.
-    pub link: Option<Bytes>,
     pub identity: Coded,
     pub gzip: Coded,
+    /// The value of `Link` (RFC 8288): its own address, and its hub (WebSub §4).
+    pub link: Option<Bytes>,
     /// Made when the feed has been quiet for a while: see [`Representation::condensed`].
     brotli: Option<Coded>,
     zstd: Option<Coded>,
@@ -39,20 +42,30 @@ impl Representation {
 
     /// As [`Representation::new`], without coding again what has not changed since `before`.
     pub fn after(before: Option<&Self>, media_type: &'static str, body: Vec<u8>, last_modified: Timestamp) -> Self {
-        let name = blake3::hash(&body).to_hex().as_str()[..32].to_owned();
+        let name = blake3::hash(&body).to_hex().as_str()[..NAME].to_owned();
         let last_modified_date = Bytes::from(httpdate::fmt_http_date(last_modified.into()));
         if let Some(before) = before.filter(|before| before.name == name && before.media_type == media_type) {
             return Self { last_modified, last_modified_date, link: None, ..before.clone() };
         }
         let gzip = coded(&name, Coding::Gzip, coding::gzip(&body));
         let identity = coded(&name, Coding::Identity, body);
-        Self { media_type, last_modified, last_modified_date, link: None, identity, gzip, brotli: None, zstd: None, name }
+        Self {
+            media_type,
+            last_modified,
+            last_modified_date,
+            identity,
+            gzip,
+            link: None,
+            brotli: None,
+            zstd: None,
+            name,
+        }
     }
 
-    /// The same document under a `Link` header, which must be visible letters.
+    /// With what the answer's `Link` says. Not a part of the document: the tags stay as they are.
     #[must_use]
-    pub fn linked(self, link: Option<String>) -> Self {
-        Self { link: link.map(Bytes::from), ..self }
+    pub fn with_link(self, link: String) -> Self {
+        Self { link: Some(link.into()), ..self }
     }
 
     /// The same document with the codings that cost more and are smaller.
@@ -81,6 +94,17 @@ impl Representation {
     pub fn has_tag(&self, tag: &str) -> bool {
         let mark = tag.strip_prefix(&self.name);
         mark.is_some_and(|mark| Coding::ALL.iter().any(|coding| coding.mark() == mark))
+    }
+
+    /// What the tags of all codings begin with, and nothing else.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name in a tag without its quotes; `None` for a tag that is none of ours.
+    pub fn name_in(tag: &str) -> Option<&str> {
+        let (name, mark) = tag.split_at_checked(NAME)?;
+        Coding::ALL.iter().any(|coding| coding.mark() == mark).then_some(name)
     }
 
     /// How much memory it takes, in bytes.

@@ -1,11 +1,15 @@
 //! What a reader asks of a feed: the parameters behind `?`, read and written in one place.
 
+use std::fmt;
+
 use chrono::{NaiveDate, NaiveTime};
 use url::form_urlencoded;
 
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::feed::{FeedName, Format};
-use crate::model::source::{SourceKey, TopicKey};
+use crate::model::source::{Secret, SourceKey, TopicKey};
+use crate::text::language;
 
 /// Most entries of one document.
 pub const LIMIT: usize = 2_000;
@@ -16,6 +20,8 @@ pub enum Refusal {
     NotFound(String),
     /// A plain sentence for whoever typed the address.
     Bad(String),
+    /// It was there once.
+    Gone(String),
     Busy,
     Failed,
 }
@@ -27,11 +33,48 @@ pub struct Cursor {
     pub seq: u64,
 }
 
+/// In which order a document lists what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// The feed's own order, in which no entry ever moves: by the place that an entry took when it arrived.
+    #[default]
+    Seen,
+    /// By the time of publishing, newest first, among the newest places of the feed.
+    Published,
+}
+
+/// An archive page as its address names it: `EPOCH-NUMBER`. Its number is given once in an epoch, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArchivePage {
+    /// Counts how often the feed was defined anew.
+    pub epoch: u32,
+    pub number: u64,
+}
+
+impl ArchivePage {
+    /// `None` for what is no name of a page. Each page has one spelling.
+    pub fn read(name: &str) -> Option<Self> {
+        let (epoch, number) = name.split_once('-')?;
+        let page = Self { epoch: epoch.parse().ok()?, number: number.parse().ok()? };
+        (page.number > 0 && page.to_string() == name).then_some(page)
+    }
+}
+
+impl fmt::Display for ArchivePage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.epoch, self.number)
+    }
+}
+
 /// One request for a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FeedRequest {
     pub feed: FeedName,
     pub format: Format,
+    /// Whom the document is made for. No part of its address; who answers requests says so.
+    pub audience: Audience,
+    /// The token that the reader's address begins with, and that the document's links carry on.
+    pub token: Option<Secret>,
     /// In the query language, not yet read.
     pub query: Option<String>,
     pub topic: Option<TopicKey>,
@@ -40,7 +83,15 @@ pub struct FeedRequest {
     pub until: Option<Timestamp>,
     /// 1 to [`LIMIT`].
     pub limit: Option<usize>,
+    /// Most entries of one shown source in the document; 1 to [`LIMIT`].
+    pub per_source: Option<usize>,
+    pub order: Order,
+    /// A range of languages in small letters, as `lang:` in the query.
+    pub language: Option<String>,
+    /// Under [`Order::Published`] its time is that of publishing.
     pub before: Option<Cursor>,
+    /// A page of the feed's archive, which has no parameters.
+    pub archive: Option<ArchivePage>,
 }
 
 impl FeedRequest {
@@ -49,18 +100,37 @@ impl FeedRequest {
         Self {
             feed,
             format,
+            audience: Audience::Public,
+            token: None,
             query: None,
             topic: None,
             source: None,
             since: None,
             until: None,
             limit: None,
+            per_source: None,
+            order: Order::Seen,
+            language: None,
             before: None,
+            archive: None,
         }
     }
 
+    /// A page of a feed's archive.
+    pub fn archive(feed: FeedName, format: Format, page: ArchivePage) -> Self {
+        Self { archive: Some(page), ..Self::plain(feed, format) }
+    }
+
+    /// Whether it is for the feed's usual document, of its audience.
     pub fn is_plain(&self) -> bool {
-        *self == Self::plain(self.feed.clone(), self.format)
+        *self == Self { audience: self.audience, ..Self::plain(self.feed.clone(), self.format) }
+    }
+
+    /// Every feed that it speaks of: a reader has to be admitted to each.
+    pub fn named(&self) -> Vec<FeedName> {
+        let topic = self.topic.clone().map(FeedName::Topic);
+        let source = self.source.clone().map(FeedName::Source);
+        std::iter::once(self.feed.clone()).chain(topic).chain(source).collect()
     }
 
     /// Reads the part of an address behind `?`. Unknown parameters are ignored, since readers and trackers append their own;
@@ -85,7 +155,13 @@ impl FeedRequest {
                 }
                 "since" => request.since = Some(instant("since", value)?),
                 "until" => request.until = Some(instant("until", value)?),
-                "limit" => request.limit = Some(limit(value)?),
+                "limit" => request.limit = Some(number("limit", value, 50)?),
+                "per_source" => request.per_source = Some(number("per_source", value, 5)?),
+                "order" => request.order = order(value)?,
+                "lang" => {
+                    let what = || bad("lang", &format!("`{value}` is no language code; write lang=en or lang=pt-br"));
+                    request.language = Some(language::range(value).ok_or_else(what)?)
+                }
                 "before" => request.before = Some(cursor(value)?),
                 _ => {}
             }
@@ -93,12 +169,16 @@ impl FeedRequest {
         Ok(request)
     }
 
-    /// The known parameters in the order of their names, so that equal requests have equal addresses. Without the `?`.
+    /// The known parameters in the order of their names, without what is so anyway, so that equal requests have equal addresses.
+    /// Without the `?`.
     pub fn to_query_string(&self) -> String {
         let instant = |at: Timestamp| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let parameters = [
             ("before", self.before.map(|before| format!("{}-{}", before.sort_at_ms, before.seq))),
+            ("lang", self.language.clone()),
             ("limit", self.limit.map(|limit| limit.to_string())),
+            ("order", Some("published".to_owned()).filter(|_| self.order == Order::Published)),
+            ("per_source", self.per_source.map(|share| share.to_string())),
             ("q", self.query.clone()),
             ("since", self.since.map(instant)),
             ("source", self.source.as_ref().map(ToString::to_string)),
@@ -130,9 +210,17 @@ fn instant(name: &str, value: &str) -> Result<Timestamp, Refusal> {
         .map_err(|_| bad(name, &format!("`{value}` is no time; write 2026-11-01 or 2026-11-01T08:00:00Z")))
 }
 
-fn limit(value: &str) -> Result<usize, Refusal> {
-    let limit = value.parse().ok().filter(|limit| (1..=LIMIT).contains(limit));
-    limit.ok_or_else(|| bad("limit", &format!("`{value}` is no number from 1 to {LIMIT}, such as limit=50")))
+fn number(name: &str, value: &str, example: usize) -> Result<usize, Refusal> {
+    let number = value.parse().ok().filter(|number| (1..=LIMIT).contains(number));
+    number.ok_or_else(|| bad(name, &format!("`{value}` is no number from 1 to {LIMIT}, such as {name}={example}")))
+}
+
+fn order(value: &str) -> Result<Order, Refusal> {
+    match value {
+        "seen" => Ok(Order::Seen),
+        "published" => Ok(Order::Published),
+        _ => Err(bad("order", &format!("`{value}` is not known; write order=published or order=seen"))),
+    }
 }
 
 fn cursor(value: &str) -> Result<Cursor, Refusal> {
@@ -162,6 +250,23 @@ mod tests {
         check("since=2026-11-01T08:00:00+02:00", Ok("since=2026-11-01T06%3A00%3A00Z"));
         check("before=-5000-42", Ok("before=-5000-42"));
         check("topic=world-news&source=bbc", Ok("source=bbc&topic=world-news"));
+        check("per_source=3&order=published&lang=EN_gb", Ok("lang=en-gb&order=published&per_source=3"));
+        check("order=seen&per_source=&lang=&order=", Ok(""));
+        check(
+            "until=2026-12-01&topic=t&since=2026-11-01&source=s&q=a&per_source=2000&order=published&limit=1&lang=de&before=1-2",
+            Ok(
+                "before=1-2&lang=de&limit=1&order=published&per_source=2000&q=a&since=2026-11-01T00%3A00%3A00Z&source=s&topic=t\
+                &until=2026-12-01T00%3A00%3A00Z",
+            ),
+        );
+    }
+
+    #[test]
+    fn an_archive_page_has_one_name() {
+        assert_eq!(ArchivePage::read("0-12"), Some(ArchivePage { epoch: 0, number: 12 }));
+        for name in ["", "12", "0-0", "0-01", "00-1", "+0-1", "0-+1", "0-1-1", "-1", "0-1 ", "4294967296-1"] {
+            assert_eq!(ArchivePage::read(name), None, "{name}");
+        }
     }
 
     #[test]
@@ -169,6 +274,10 @@ mod tests {
         check("limit=0", Err("limit: `0` is no number from 1 to 2000, such as limit=50"));
         check("limit=many", Err("limit: `many` is no number from 1 to 2000, such as limit=50"));
         check("since=yesterday", Err("since: `yesterday` is no time; write 2026-11-01 or 2026-11-01T08:00:00Z"));
+        check("per_source=0", Err("per_source: `0` is no number from 1 to 2000, such as per_source=5"));
+        check("per_source=2001", Err("per_source: `2001` is no number from 1 to 2000, such as per_source=5"));
+        check("order=newest", Err("order: `newest` is not known; write order=published or order=seen"));
+        check("lang=english", Err("lang: `english` is no language code; write lang=en or lang=pt-br"));
         check("before=9", Err("before: `9` is no place in a feed; follow the `next` link of a page"));
     }
 }

@@ -1,10 +1,13 @@
 //! How the service stands, as pages, metrics and `list` tell it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::Timestamp;
 use crate::model::entry::PublicId;
+use crate::model::feed::FeedName;
 use crate::model::source::{SourceKey, TopicKey};
 
 /// A snapshot of the whole service. No secrets.
@@ -20,11 +23,34 @@ pub struct Status {
     /// In the order of the file.
     pub sources: Vec<SourceStatus>,
     pub topics: Vec<TopicStatus>,
+    /// Feeds of these sources that whoever may read this may not read.
+    pub unlisted: BTreeSet<FeedName>,
     /// The newest entries.
     pub latest: Vec<Headline>,
     pub entries: u64,
     pub sightings: u64,
     pub store_bytes: u64,
+    /// The index that searches run on; `None` where there is none.
+    pub search: Option<SearchStatus>,
+}
+
+/// How the index for searches stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchStatus {
+    /// Sightings in it.
+    pub documents: u64,
+    /// Commits of the store that it does not have yet.
+    pub behind: u64,
+    pub bytes: u64,
+    /// Why searches look through the newest entries only; `None` while they run on the index.
+    pub note: Option<String>,
+}
+
+impl Status {
+    /// Whether pages and lists are to name a feed.
+    pub fn lists(&self, feed: &FeedName) -> bool {
+        !self.unlisted.contains(feed)
+    }
 }
 
 /// How a source fares.
@@ -80,6 +106,8 @@ pub struct SourceStatus {
 pub struct TopicStatus {
     pub key: TopicKey,
     pub title: String,
+    /// What takes entries in, besides the sources that name the topic.
+    pub query: Option<String>,
 }
 
 /// One entry on the front page.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::entry::PublicId;
 
 /// What is asked about.
@@ -45,6 +46,8 @@ pub struct Question {
     pub asked: Asked,
     /// Why it is, or is not, in this feed: `all`, a topic's or a source's key, or a feed's path.
     pub feed: Option<String>,
+    /// Whom the account is for.
+    pub audience: Audience,
 }
 
 /// A time as JSON writes it: RFC 3339, UTC, seconds.

@@ -2,6 +2,9 @@
 
 use crate::query::QueryProblem;
 
+const FIELDS: &[&str] =
+    &["title", "author", "category", "source", "topic", "lang", "url", "has", "after", "before", "newer", "regex"];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     /// In characters, from 1.
@@ -20,6 +23,11 @@ pub(super) enum Kind {
     Term {
         field: Option<String>,
         value: Value,
+    },
+    /// `regex:/…/`: what stands between the slashes.
+    Pattern {
+        written: String,
+        position: usize,
     },
 }
 
@@ -72,7 +80,8 @@ impl Lexer {
                 }
                 Kind::Minus
             }
-            '"' => Kind::Term { field: None, value: self.quoted()? },
+            quote if is_quote(quote) => Kind::Term { field: None, value: self.quoted()? },
+            _ if self.is_next("regex:") => self.pattern()?,
             _ => self.word(position)?,
         };
         Ok(Some(Token { position, kind }))
@@ -96,7 +105,8 @@ impl Lexer {
         };
         let after = position + field.chars().count() + 1;
         let value = match (value.is_empty(), self.peek()) {
-            (true, Some('"')) => self.quoted()?,
+            (true, _) if !FIELDS.contains(&field) => return Err(unknown(position, field)),
+            (true, Some(quote)) if is_quote(quote) => self.quoted()?,
             (true, Some('(')) => {
                 let what = format!("a bracket cannot follow `{field}:`");
                 return Err(problem(after, what, Some(&format!("write ({field}:one OR {field}:other)"))));
@@ -113,9 +123,49 @@ impl Lexer {
         Ok(Kind::Term { field: Some(field.to_owned()), value })
     }
 
+    fn is_next(&self, text: &str) -> bool {
+        text.chars().enumerate().all(|(index, letter)| self.letters.get(self.at + index) == Some(&letter))
+    }
+
+    /// `regex:/…/`, within which brackets, quotes and blanks stand for themselves, and `\/` for a slash.
+    fn pattern(&mut self) -> Result<Kind, QueryProblem> {
+        self.at += "regex:".len();
+        let position = self.at + 2;
+        if self.peek() != Some('/') {
+            let help = "write regex:/cve-\\d+/ beside another word";
+            return Err(problem(self.at + 1, "a pattern stands between slashes", Some(help)));
+        }
+        self.at += 1;
+        let mut written = String::new();
+        loop {
+            let Some(letter) = self.peek() else {
+                return Err(problem(position - 1, "the pattern is not closed", Some("add a closing /")));
+            };
+            self.at += 1;
+            if letter == '/' {
+                break;
+            }
+            written.push(letter);
+            if letter == '\\'
+                && let Some(escaped) = self.peek()
+            {
+                written.push(escaped);
+                self.at += 1;
+            }
+        }
+        if self.peek().is_some_and(|next| !next.is_whitespace() && next != ')') {
+            let help = "put a blank behind it; capitals and small letters are the same anyway";
+            return Err(problem(self.at + 1, "something stands right behind the pattern", Some(help)));
+        }
+        Ok(Kind::Pattern { written, position })
+    }
+
     fn run(&mut self) -> String {
         let start = self.at;
-        while self.peek().is_some_and(|letter| !letter.is_whitespace() && !matches!(letter, '(' | ')' | '"')) {
+        while self
+            .peek()
+            .is_some_and(|letter| !letter.is_whitespace() && !matches!(letter, '(' | ')') && !is_quote(letter))
+        {
             self.at += 1;
         }
         self.letters[start..self.at].iter().collect()
@@ -124,7 +174,7 @@ impl Lexer {
     fn quoted(&mut self) -> Result<Value, QueryProblem> {
         let position = self.at + 1;
         let start = self.at + 1;
-        let Some(length) = self.letters[start..].iter().position(|letter| *letter == '"') else {
+        let Some(length) = self.letters[start..].iter().position(|letter| is_quote(*letter)) else {
             return Err(problem(position, "a quote is not closed", Some("add a closing \"")));
         };
         let text: String = self.letters[start..start + length].iter().collect();
@@ -135,6 +185,21 @@ impl Lexer {
         }
         Ok(Value { text, is_quoted: true, is_prefix, position })
     }
+}
+
+/// Also as keyboards and word processors set them.
+fn is_quote(letter: char) -> bool {
+    matches!(letter, '"' | '“' | '”' | '„' | '‟' | '＂')
+}
+
+/// For a field that there is not, with the nearest one that there is.
+pub(super) fn unknown(position: usize, field: &str) -> QueryProblem {
+    let lower = field.to_lowercase();
+    let near = FIELDS.iter().map(|known| (strsim::damerau_levenshtein(known, &lower), known));
+    let near = near.filter(|(distance, known)| *distance <= 2 && *distance < known.len()).min();
+    let help = near
+        .map_or_else(|| "quote it to look for it as text".to_owned(), |(_, near)| format!("did you mean `{near}:`?"));
+    problem(position, format!("there is no field `{field}:`"), Some(&help))
 }
 
 fn plain(run: &str, position: usize) -> Value {

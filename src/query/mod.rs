@@ -5,7 +5,10 @@
 mod explain;
 mod lex;
 mod matching;
+mod needs;
 mod parse;
+mod pattern;
+pub mod set;
 mod show;
 
 #[cfg(test)]
@@ -13,8 +16,10 @@ mod tests;
 
 pub use explain::{Branching, Explained};
 pub use matching::{Candidate, Facts};
+pub use needs::Needs;
 
 use crate::model::Timestamp;
+use crate::query::pattern::Pattern;
 
 /// Longest query, in characters. Longer ones are not typed by people.
 pub const LENGTH_LIMIT: usize = 2_000;
@@ -22,6 +27,8 @@ pub const LENGTH_LIMIT: usize = 2_000;
 pub const TERMS_LIMIT: usize = 100;
 /// Deepest nesting of brackets; bounds the stack.
 pub const DEPTH_LIMIT: usize = 20;
+/// Most patterns (`regex:`). Each may be tried on whole texts.
+pub const PATTERNS_LIMIT: usize = 5;
 
 /// Why a query cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +77,11 @@ enum Term {
     Category(String),
     Source(String),
     Topic(String),
-    /// Lower case.
+    /// A range, in small letters.
     Language(String),
     /// Folded.
     Address(String),
+    Pattern(Pattern),
     HasEnclosure,
     /// From this instant on, and as it was written.
     After(Timestamp, String),
@@ -85,7 +93,7 @@ enum Term {
 
 /// Where words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub enum Field {
     /// Title or text.
     Any,
     Title,
@@ -96,6 +104,24 @@ impl Query {
     /// Whether a sighting, as a whole, is what the query asks for. `now` matters to `newer:` alone.
     pub fn matches(&self, candidate: &Candidate<'_>, now: Timestamp) -> bool {
         matching::matches(&self.root, candidate, now)
+    }
+
+    /// What `lang:` with this range asks for; the range is one that [`crate::text::language::range`] gave.
+    pub fn of_language(range: String) -> Self {
+        Self { root: Node::Term(Term::Language(range)) }
+    }
+
+    /// Both at once.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut nodes = Vec::new();
+        for node in [self.root, other.root] {
+            match node {
+                Node::And(inner) => nodes.extend(inner),
+                node => nodes.push(node),
+            }
+        }
+        Self { root: Node::And(nodes) }
     }
 }
 

@@ -3,12 +3,12 @@
 use chrono::{NaiveDate, NaiveTime};
 
 use crate::model::Timestamp;
-use crate::query::lex::{self, Kind, Token, Value, problem};
-use crate::query::{DEPTH_LIMIT, Field, LENGTH_LIMIT, Node, Query, QueryProblem, TERMS_LIMIT, Term};
+use crate::model::source::SourceKey;
+use crate::query::lex::{self, Kind, Token, Value, problem, unknown};
+use crate::query::pattern::{Pattern, PatternProblem};
+use crate::query::{DEPTH_LIMIT, Field, LENGTH_LIMIT, Node, PATTERNS_LIMIT, Query, QueryProblem, TERMS_LIMIT, Term};
 use crate::text;
-
-const FIELDS: &[&str] =
-    &["title", "author", "category", "source", "topic", "lang", "url", "has", "after", "before", "newer", "regex"];
+use crate::text::language;
 
 pub(super) fn parse(text: &str, allows_newer: bool) -> Result<Query, QueryProblem> {
     if text.chars().count() > LENGTH_LIMIT {
@@ -17,10 +17,17 @@ pub(super) fn parse(text: &str, allows_newer: bool) -> Result<Query, QueryProble
     }
     let tokens = lex::tokens(text)?;
     let end = text.chars().count() + 1;
-    let mut parser = Parser { tokens: tokens.into_iter().peekable(), end, terms: 0, allows_newer };
+    let mut parser =
+        Parser { tokens: tokens.into_iter().peekable(), end, terms: 0, patterns: Vec::new(), allows_newer };
     let root = parser.or(0)?;
     match parser.tokens.next() {
-        None => Ok(Query { root }),
+        None => {
+            let unaided = unaided(&root, false, &mut parser.patterns.iter().copied());
+            unaided.map_or(Ok(Query { root }), |position| {
+                let help = "add a word, or source:, category: or another field, without `-` and not behind OR";
+                Err(problem(position, "`regex:` needs another term beside it", Some(help)))
+            })
+        }
         Some(Token { position, .. }) => Err(problem(position, "this bracket closes nothing", Some("remove it"))),
     }
 }
@@ -30,6 +37,8 @@ struct Parser {
     /// The position behind the last character.
     end: usize,
     terms: usize,
+    /// Where each pattern stands, in the order of the tree.
+    patterns: Vec<usize>,
     allows_newer: bool,
 }
 
@@ -105,13 +114,27 @@ impl Parser {
             )),
             Kind::Minus => Err(problem(position, "`-` stands alone", Some("write -word"))),
             Kind::Term { field, value } => {
-                self.terms += 1;
-                if self.terms > TERMS_LIMIT {
-                    return Err(problem(position, format!("the query has more than {TERMS_LIMIT} terms"), None));
-                }
+                self.count(position)?;
                 self.term(position, field.as_deref(), &value).map(Node::Term)
             }
+            Kind::Pattern { written, position: inside } => {
+                self.count(position)?;
+                if self.patterns.len() == PATTERNS_LIMIT {
+                    let what = format!("the query has more than {PATTERNS_LIMIT} patterns");
+                    return Err(problem(position, what, Some("join them: regex:/one|other/")));
+                }
+                self.patterns.push(position);
+                pattern(inside, &written).map(Node::Term)
+            }
         }
+    }
+
+    fn count(&mut self, position: usize) -> Result<(), QueryProblem> {
+        self.terms += 1;
+        if self.terms > TERMS_LIMIT {
+            return Err(problem(position, format!("the query has more than {TERMS_LIMIT} terms"), None));
+        }
+        Ok(())
     }
 
     fn term(&self, position: usize, field: Option<&str>, value: &Value) -> Result<Term, QueryProblem> {
@@ -124,9 +147,9 @@ impl Parser {
             "title" => words(Field::Title, value),
             "author" => words(Field::Author, value),
             "category" => Ok(Term::Category(text::fold(filled(field, value)?))),
-            "source" => Ok(Term::Source(filled(field, value)?.to_owned())),
-            "topic" => Ok(Term::Topic(filled(field, value)?.to_owned())),
-            "lang" => Ok(Term::Language(filled(field, value)?.to_ascii_lowercase())),
+            "source" => Ok(Term::Source(key(field, value)?)),
+            "topic" => Ok(Term::Topic(key(field, value)?)),
+            "lang" => spoken(value),
             "url" => Ok(Term::Address(text::fold(filled(field, value)?))),
             "has" if value.text == "enclosure" => Ok(Term::HasEnclosure),
             "has" => Err(problem(value.position, format!("`has:{}` is not known", value.text), Some("has:enclosure"))),
@@ -137,23 +160,62 @@ impl Parser {
                 let help = "use the topic's max_age";
                 Err(problem(position, "`newer:` cannot decide who belongs to a topic", Some(help)))
             }
-            "regex" => Err(problem(position, "`regex:` is not supported yet", Some("use words, \"phrases\" or word*"))),
             other => Err(unknown(position, other)),
         }
     }
 }
 
-fn unknown(position: usize, field: &str) -> QueryProblem {
-    let near = FIELDS.iter().filter(|known| strsim::damerau_levenshtein(known, &field.to_lowercase()) <= 2);
-    let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, field));
-    let help =
-        near.map_or_else(|| "quote it to look for it as text".to_owned(), |near| format!("did you mean `{near}:`?"));
-    problem(position, format!("there is no field `{field}:`"), Some(&help))
-}
-
 fn filled<'a>(field: &str, value: &'a Value) -> Result<&'a str, QueryProblem> {
     let text = value.text.trim();
     if text.is_empty() { Err(problem(value.position, format!("nothing stands in `{field}:`"), None)) } else { Ok(text) }
+}
+
+/// Keys of sources and topics are written alike.
+fn key(field: &str, value: &Value) -> Result<String, QueryProblem> {
+    let text = filled(field, value)?;
+    let checked = SourceKey::new(text).map(|key| key.to_string());
+    checked.map_err(|wrong| problem(value.position, wrong.to_string(), Some("keys stand in feeds.toml")))
+}
+
+fn spoken(value: &Value) -> Result<Term, QueryProblem> {
+    let text = filled("lang", value)?;
+    let help = "write lang:en or lang:pt-br";
+    let range = language::range(text);
+    range
+        .map(Term::Language)
+        .ok_or_else(|| problem(value.position, format!("`{text}` is no language code"), Some(help)))
+}
+
+fn pattern(position: usize, written: &str) -> Result<Term, QueryProblem> {
+    if written.is_empty() {
+        return Err(problem(position, "the pattern is empty", Some("write regex:/…/")));
+    }
+    let read = Pattern::read(written).map(Term::Pattern);
+    read.map_err(|PatternProblem { offset, what }| problem(position + offset, what, None))
+}
+
+/// The position of the first pattern beside which nothing else has to hold: it would be tried on every text there is.
+fn unaided(node: &Node, is_aided: bool, positions: &mut impl Iterator<Item = usize>) -> Option<usize> {
+    match node {
+        Node::And(nodes) => {
+            let is_aided = is_aided || nodes.iter().any(aids);
+            nodes.iter().find_map(|node| unaided(node, is_aided, positions))
+        }
+        Node::Or(nodes) => nodes.iter().find_map(|node| unaided(node, is_aided, positions)),
+        Node::Not(node) => unaided(node, is_aided, positions),
+        Node::Term(Term::Pattern(_)) => positions.next().filter(|_| !is_aided),
+        Node::Term(_) => None,
+    }
+}
+
+/// Whether it asks for something by itself, other than a pattern.
+fn aids(node: &Node) -> bool {
+    match node {
+        Node::And(nodes) => nodes.iter().any(aids),
+        Node::Or(nodes) => nodes.iter().all(aids),
+        Node::Not(_) => false,
+        Node::Term(term) => !matches!(term, Term::Pattern(_)),
+    }
 }
 
 fn words(field: Field, value: &Value) -> Result<Term, QueryProblem> {

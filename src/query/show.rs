@@ -60,6 +60,7 @@ impl Display for Term {
             Self::Topic(key) => write!(formatter, "topic:\"{key}\""),
             Self::Language(tag) => write!(formatter, "lang:\"{tag}\""),
             Self::Address(part) => write!(formatter, "url:\"{part}\""),
+            Self::Pattern(pattern) => write!(formatter, "regex:/{}/", pattern.written),
             Self::HasEnclosure => formatter.write_str("has:enclosure"),
             Self::After(_, written) => write!(formatter, "after:\"{written}\""),
             Self::Before(_, written) => write!(formatter, "before:\"{written}\""),

@@ -99,7 +99,7 @@ impl Stage {
 
 fn learnt_of(store: &Store, scope: &Scope) -> Result<Learnt, StoreError> {
     let state = store.source(scope)?.unwrap_or_default();
-    Ok(Learnt { title: state.title, site: state.site })
+    Ok(Learnt::of(&state))
 }
 
 /// No link is made of what is tried out.

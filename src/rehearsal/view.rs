@@ -96,6 +96,7 @@ fn undeclared(store: &Store, key: SourceKey, scope: &Scope) -> Result<StandingSo
         key,
         address: None,
         site: state.site,
+        about: std::sync::Arc::new(state.about),
         priority: 0,
         grounds: crate::model::source::Grounds::default(),
         shows_pages: false,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person, RawHtml};
+use crate::model::document::{About, Enclosure, Guid, Origin, Particulars, Person, RawHtml, Related, RelatedKind};
 use crate::model::entry::{Ground, PublicId, Texts};
 use crate::model::feed::Format;
 use crate::model::feed::Media;
@@ -32,6 +32,7 @@ fn provenance(source: &str, ground: Ground) -> Provenance {
         source_address: Some(url(&format!("https://{source}.example/feed?x=1&y=2"))),
         site: Some(url(&format!("https://{source}.example/"))),
         source_updated: Some(at("2026-11-01T08:00:00Z")),
+        about: Arc::default(),
         guid: Some(Guid { value: format!("{source}-1"), is_permalink: None }),
         url: Some(url(&format!("https://{source}.example/1"))),
         title: Some("A <pact>".to_owned()),
@@ -61,6 +62,7 @@ fn entry(id: u8, title: Option<&str>, html: &str) -> Sample {
             title: None,
         }],
         language: Some("en".to_owned()),
+        particulars: Particulars::default(),
         text: None,
         page: None,
         sightings: vec![provenance("one", Ground::First)],
@@ -68,11 +70,16 @@ fn entry(id: u8, title: Option<&str>, html: &str) -> Sample {
     (presented, Texts { summary: None, content: Some(RawHtml(html.to_owned())) })
 }
 
-fn page(entries: Vec<Presented>) -> Page {
-    Page { title: "All & everything".to_owned(), home_url: url("http://mill.example/"), entries }
+fn page(about: About, entries: Vec<Presented>) -> Page {
+    let (title, home_url) = ("All & everything".to_owned(), url("http://mill.example/"));
+    Page { title, home_url, about: Arc::new(about), entries }
 }
 
 fn written(samples: Vec<Sample>, format: Format) -> String {
+    written_about(About::default(), samples, format)
+}
+
+fn written_about(about: About, samples: Vec<Sample>, format: Format) -> String {
     let mut sanitiser = Sanitiser::default();
     let (mut entries, mut fragments) = (Vec::new(), Vec::new());
     for (entry, texts) in samples {
@@ -81,8 +88,48 @@ fn written(samples: Vec<Sample>, format: Format) -> String {
     }
     let self_url = url(&format!("http://mill.example/all.{}", format.suffix()));
     let next = url("http://mill.example/next?before=1-2&limit=1");
-    String::from_utf8(feed(&prepare(page(entries), fragments), format, &Place { self_url, next_url: Some(next), hub_url: Some(Url::parse("http://mill.example/hub").unwrap()) }))
-        .unwrap()
+    String::from_utf8(feed(
+        &prepare(page(about, entries), fragments),
+        format,
+        &Place { next_url: Some(next), hub_url: Some(url("http://mill.example/hub")), ..Place::at(self_url) },
+    ))
+    .unwrap()
+}
+
+#[test]
+fn an_archive_page_is_marked_and_leads_both_ways() {
+    let of_format = |format: Format| {
+        let at = |path: &str| url(&format!("http://mill.example/{path}.{}", format.suffix()));
+        let place = Place {
+            current_url: Some(at("all")),
+            previous_archive_url: Some(at("all/archive/0-1")),
+            next_archive_url: Some(at("all/archive/0-3")),
+            ..Place::at(at("all/archive/0-2"))
+        };
+        let (entry, texts) = entry(1, None, "<p>Hello</p>");
+        let fragments = vec![Arc::new(Fragments::clean(&mut Sanitiser::default(), &texts, None))];
+        String::from_utf8(feed(&prepare(page(About::default(), vec![entry]), fragments), format, &place)).unwrap()
+    };
+    for format in [Format::Atom, Format::Rss] {
+        let text = of_format(format);
+        assert!(text.contains("xmlns:fh=\"http://purl.org/syndication/history/1.0\""), "{text}");
+        assert!(text.contains("<fh:archive"), "{text}");
+        for (rel, page) in [
+            ("self", "/archive/0-2"),
+            ("current", ""),
+            ("prev-archive", "/archive/0-1"),
+            ("next-archive", "/archive/0-3"),
+        ] {
+            let link = format!("href=\"http://mill.example/all{page}.{}\" rel=\"{rel}\"", format.suffix());
+            assert!(text.contains(&link), "{link} in {text}");
+        }
+    }
+    // A feed and its archive have one id.
+    assert!(of_format(Format::Atom).contains("<id>http://mill.example/all.atom</id>"));
+    let json: serde_json::Value = serde_json::from_str(&of_format(Format::Json)).unwrap();
+    assert_eq!(json["next_url"], "http://mill.example/all/archive/0-1.json");
+    // Only an archive does: a current document goes on by cursor.
+    assert_eq!(json["feed_url"], "http://mill.example/all/archive/0-2.json");
 }
 
 fn merged() -> Sample {
@@ -132,6 +179,209 @@ fn rss_follows_the_profile() {
         assert!(text.contains(part), "{part}\nin {text}");
     }
     assert!(text.find("<description>").unwrap() < text.find("<content:encoded>").unwrap());
+}
+
+/// An episode with everything that an entry can carry, in a language of its own.
+fn episode() -> Sample {
+    let mut episode = entry(2, Some("An episode"), "<p>Talk</p>");
+    let related = |kind, address: &str, media_type: Option<&str>| Related {
+        kind,
+        url: url(address),
+        media_type: media_type.map(str::to_owned),
+    };
+    let picture = Enclosure {
+        url: url("https://one.example/p.png"),
+        media_type: None,
+        length: Some(9),
+        title: Some("A picture".to_owned()),
+    };
+    episode.0.enclosures.insert(0, picture);
+    episode.0.language = Some("de_CH".to_owned());
+    episode.0.particulars = Particulars {
+        related: vec![
+            related(RelatedKind::Comments, "https://one.example/a#c", None),
+            related(RelatedKind::Transcript, "https://one.example/a.vtt", None),
+            related(RelatedKind::Chapters, "https://one.example/c.json", Some("application/json")),
+            related(RelatedKind::Image, "https://one.example/i.jpg?a|b&c", None),
+            related(RelatedKind::Subject, "https://two.example/subject", None),
+        ],
+        origin: None,
+        duration: Some(std::time::Duration::from_secs(3_723)),
+        episode: Some(7),
+        season: Some(2),
+        is_explicit: Some(false),
+    };
+    episode
+}
+
+fn told_about() -> About {
+    About {
+        id: Some("tag:one.example,2026:feed".to_owned()),
+        description: Some("Talk & more".to_owned()),
+        language: Some("en".to_owned()),
+        image: Some(url("https://one.example/logo.png")),
+        rights: Some("© One".to_owned()),
+        authors: vec![Person { name: "The desk".to_owned(), url: Some(url("https://one.example/desk")) }],
+        categories: vec!["Talk".to_owned()],
+    }
+}
+
+/// Every part stands in the text, in this order.
+fn check_parts(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part);
+        assert!(at.is_some(), "{part}\nin {rest}\nof {text}");
+        rest = &rest[at.unwrap()..];
+    }
+}
+
+#[test]
+fn what_an_entry_carries_stands_in_the_words_of_each_format() {
+    check_parts(
+        &written_about(told_about(), vec![episode()], Format::Atom),
+        &[
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\" xmlns:media=\"http://search.yahoo.com/mrss/\" xml:lang=\"en\">",
+            "<logo>https://one.example/logo.png</logo><rights>© One</rights><subtitle>Talk &amp; more</subtitle>",
+            "<title xml:lang=\"de-CH\">An episode</title>",
+            "<link href=\"https://one.example/p.png\" rel=\"enclosure\" type=\"image/png\" title=\"A picture\" length=\"9\"/>",
+            "<link href=\"https://one.example/a.mp3\" rel=\"enclosure\" type=\"audio/mpeg\" length=\"7\"/>",
+            "<link href=\"https://one.example/a#c\" rel=\"replies\" type=\"text/html\"/>",
+            "<link href=\"https://two.example/subject\" rel=\"related\"/>",
+            "<content xml:lang=\"de-CH\" type=\"html\">",
+            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb&amp;c\"",
+        ],
+    );
+    check_parts(
+        &written_about(told_about(), vec![episode()], Format::Rss),
+        &[
+            "xmlns:media=\"http://search.yahoo.com/mrss/\" xmlns:podcast=\"https://podcastindex.org/namespace/1.0\"",
+            "<description>Talk &amp; more</description><language>en</language><copyright>© One</copyright>",
+            "<image><url>https://one.example/logo.png</url><title>All &amp; everything</title><link>http://mill.example/</link></image>",
+            "<comments>https://one.example/a#c</comments>",
+            "<enclosure url=\"https://one.example/a.mp3\" length=\"7\" type=\"audio/mpeg\"/>",
+            "<media:content fileSize=\"9\" medium=\"image\" type=\"image/png\" url=\"https://one.example/p.png\"",
+            "<media:thumbnail url=\"https://one.example/i.jpg?a%7Cb&amp;c\"",
+            "<podcast:chapters type=\"application/json+chapters\" url=\"https://one.example/c.json\"",
+            "<podcast:transcript type=\"text/vtt\" url=\"https://one.example/a.vtt\"",
+            "<itunes:author>Desk &amp; co</itunes:author><itunes:image href=\"https://one.example/i.jpg?a%7Cb&amp;c\"></itunes:image>",
+            "<itunes:duration>1:02:03</itunes:duration><itunes:explicit>false</itunes:explicit>",
+            "<itunes:episode>7</itunes:episode><itunes:season>2</itunes:season>",
+            "<dc:creator>Desk &amp; co</dc:creator><dc:language>de-CH</dc:language>",
+        ],
+    );
+    let value: serde_json::Value =
+        serde_json::from_str(&written_about(told_about(), vec![episode()], Format::Json)).unwrap();
+    let item = &value["items"][0];
+    for (place, expected) in [
+        (&value["description"], "Talk & more"),
+        (&value["language"], "en"),
+        (&value["icon"], "https://one.example/logo.png"),
+        (&value["authors"][0]["url"], "https://one.example/desk"),
+        (&item["language"], "de-CH"),
+        (&item["image"], "https://one.example/i.jpg?a%7Cb&c"),
+        (&item["external_url"], "https://two.example/subject"),
+        (&item["attachments"][0]["mime_type"], "image/png"),
+        (&item["_feedmill"]["related"][0]["kind"], "comments"),
+        (&item["_feedmill"]["related"][1]["url"], "https://one.example/a.vtt"),
+    ] {
+        assert_eq!(*place, expected, "{value}");
+    }
+    assert_eq!(item["attachments"][0].get("duration_in_seconds"), None);
+    assert_eq!(item["attachments"][1]["duration_in_seconds"], 3_723);
+    assert_eq!((&item["_feedmill"]["season"], &item["_feedmill"]["episode"]), (&2.into(), &7.into()));
+}
+
+#[test]
+fn what_is_written_of_an_episode_is_read_back() {
+    let expected = episode().0.particulars;
+    for format in Format::ALL {
+        let text = written(vec![episode()], format);
+        let read = parse::parse(text.as_bytes(), None, None, at("2026-11-24T00:00:00Z")).unwrap();
+        assert!(read.notes.is_empty(), "{:?}", read.notes);
+        let seen = &read.observations[0];
+        assert_eq!(seen.enclosures.len(), 2, "{text}");
+        if format != Format::Atom {
+            assert_eq!(seen.particulars.duration, expected.duration, "{text}");
+        }
+        let image = seen.particulars.of(RelatedKind::Image).next().unwrap();
+        assert_eq!(image.url.as_str(), "https://one.example/i.jpg?a%7Cb&c");
+        if format == Format::Rss {
+            let Particulars { episode, season, is_explicit, .. } = &seen.particulars;
+            assert_eq!((*episode, *season, *is_explicit), (expected.episode, expected.season, expected.is_explicit));
+            for kind in [RelatedKind::Comments, RelatedKind::Transcript, RelatedKind::Chapters] {
+                assert_eq!(seen.particulars.of(kind).count(), 1, "{} in {text}", kind.name());
+            }
+        }
+    }
+}
+
+/// An entry as its publisher tells of its origin, and what becomes of it.
+#[test]
+fn an_entry_is_told_to_be_from_the_feed_that_its_publisher_names_else_from_its_source() {
+    let another = |feed: Option<&str>, id: Option<&str>, title: Option<&str>| {
+        let (url, updated) = (Some(url("https://another.example/")), Some(at("2026-10-01T00:00:00Z")));
+        let (title, id) = (title.map(str::to_owned), id.map(str::to_owned));
+        Origin { title, url, feed: feed.map(self::url), id, updated }
+    };
+    for (origin, atom, rss) in [
+        (
+            None,
+            "<source><title>The one &amp; more</title><id>tag:one.example,2026:feed</id><updated>2026-11-01T08:00:00+00:00</updated>\
+             <author><name>The desk</name><uri>https://one.example/desk</uri></author><category term=\"Talk\"/>\
+             <link href=\"https://one.example/\" rel=\"alternate\"/><link href=\"https://one.example/feed?x=1&amp;y=2\" rel=\"self\"/>\
+             <rights>© One</rights></source>",
+            "<source url=\"https://one.example/feed?x=1&amp;y=2\">The one &amp; more</source>",
+        ),
+        (
+            Some(another(Some("https://another.example/feed"), Some("tag:another.example,2026:x"), Some("Another"))),
+            "<source><title>Another</title><id>tag:another.example,2026:x</id><updated>2026-10-01T00:00:00+00:00</updated>\
+             <link href=\"https://another.example/\" rel=\"alternate\"/><link href=\"https://another.example/feed\" rel=\"self\"/></source>",
+            "<source url=\"https://another.example/feed\">Another</source>",
+        ),
+        (
+            Some(another(None, Some("no address"), None)),
+            "<source><title>another.example</title><id>https://another.example/</id>",
+            "<source url=\"https://another.example/\">another.example</source>",
+        ),
+        (
+            Some(Origin { title: Some("Only a name".to_owned()), ..Origin::default() }),
+            "<source><title>The one &amp; more</title>",
+            "<source url=\"https://one.example/feed?x=1&amp;y=2\">The one &amp; more</source>",
+        ),
+    ] {
+        let mut sample = entry(1, Some("A pact"), "<p>Text</p>");
+        sample.0.authors.clear();
+        sample.0.categories.clear();
+        sample.0.sightings[0].about = Arc::new(told_about());
+        sample.0.particulars.origin = origin;
+        check_parts(&written(vec![sample.clone()], Format::Atom), &[atom]);
+        check_parts(&written(vec![sample], Format::Rss), &[rss]);
+    }
+}
+
+#[test]
+fn rare_name_spaces_are_declared_only_where_their_words_are_used() {
+    for format in [Format::Atom, Format::Rss] {
+        let text = written(vec![merged()], format);
+        for prefix in ["xmlns:media", "xmlns:podcast", "xmlns:itunes"] {
+            assert!(!text.contains(prefix), "{prefix} in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_feed_without_a_language_takes_that_of_all_its_entries() {
+    let in_language = |id, language: &str| {
+        let mut sample = entry(id, Some("A pact"), "<p>Text</p>");
+        sample.0.language = Some(language.to_owned());
+        sample
+    };
+    for (languages, expected) in [(["de", "de"], Some("de")), (["de", "en"], None), (["Deutsch", "Deutsch"], None)] {
+        let samples = vec![in_language(1, languages[0]), in_language(2, languages[1])];
+        let value: serde_json::Value = serde_json::from_str(&written(samples, Format::Json)).unwrap();
+        assert_eq!(value["language"].as_str(), expected, "{languages:?}");
+    }
 }
 
 /// Our own reader forgives a second one; others do not.

@@ -199,7 +199,7 @@ impl Work {
             let before = before.iter().find(|(known, _)| *known == format).map(|(_, before)| before);
             is_new |= before.is_some_and(|before| before.identity.etag != representation.identity.etag);
             if before.is_none_or(|before| **before != representation) {
-                self.published.put(feed.clone(), format, Arc::new(representation));
+                self.published.put_for(rendered.audience, feed.clone(), format, Arc::new(representation));
             }
         }
         // Nobody listens any more when the daemon stops.

@@ -28,10 +28,20 @@ pub fn with_candidate<T>(
     source: &SourceFacts<'_>,
     ask: impl FnOnce(&Candidate<'_>) -> T,
 ) -> T {
+    with_facts(sighting, texts, source, |facts| ask(&Candidate::new(facts)))
+}
+
+/// As [`with_candidate`], for the index, which has to see what queries see.
+pub fn with_facts<T>(
+    sighting: &Sighting,
+    texts: [Option<&str>; 2],
+    source: &SourceFacts<'_>,
+    show: impl FnOnce(Facts<'_>) -> T,
+) -> T {
     let html: Vec<&str> = texts.into_iter().flatten().collect();
     let authors: Vec<&str> = sighting.authors.iter().map(|person| person.name.as_str()).collect();
     let categories: Vec<&str> = sighting.categories.iter().map(String::as_str).collect();
-    ask(&Candidate::new(Facts {
+    show(Facts {
         title: sighting.title.as_deref(),
         text_html: &html,
         authors: &authors,
@@ -42,5 +52,5 @@ pub fn with_candidate<T>(
         url: sighting.url.as_ref().map(url::Url::as_str),
         published: present::published(sighting),
         has_enclosure: !sighting.enclosures.is_empty(),
-    }))
+    })
 }

@@ -11,13 +11,20 @@ use crate::query;
 use crate::select::catalogue::Catalogue;
 
 /// What the `Link` header of a document says (RFC 8288, WebSub §4).
-pub fn link(hub: &Url, own: &Url) -> String {
-    format!("<{hub}>; rel=\"hub\", <{own}>; rel=\"self\"")
+pub fn link(hub: Option<&Url>, own: &Url) -> String {
+    let hub = hub.map_or_else(String::new, |hub| format!("<{hub}>; rel=\"hub\", "));
+    format!("{hub}<{own}>; rel=\"self\"")
+}
+
+/// Whether a request's document is one that the hub tells of: what everybody may read, and no page of the past.
+pub fn is_topic(catalogue: &Catalogue, request: &FeedRequest) -> bool {
+    let is_present = request.before.is_none() && request.archive.is_none() && request.token.is_none();
+    is_present && request.named().iter().all(|feed| may_subscribe(catalogue, feed))
 }
 
 /// Whether strangers may be told what a feed holds: whoever may read it may be told.
-pub fn may_subscribe(_catalogue: &Catalogue, _feed: &FeedName) -> bool {
-    true
+pub fn may_subscribe(catalogue: &Catalogue, feed: &FeedName) -> bool {
+    catalogue.is_public(feed)
 }
 
 /// A request as the hub remembers it, whatever our own address: `topics/world-news.atom?q=x`.
@@ -55,15 +62,18 @@ fn read(catalogue: &Catalogue, path: &str, query: &str) -> Result<FeedRequest, S
             shortened(path)
         )
     })?;
-    if catalogue.feed_id(&feed).is_none() || !may_subscribe(catalogue, &feed) {
+    if !may_subscribe(catalogue, &feed) {
         return Err(format!("hub.topic: there is no feed {feed}; {}opml lists all", catalogue.base));
     }
     let request = FeedRequest::read(feed, format, query).map_err(|refusal| match refusal {
-        Refusal::Bad(what) | Refusal::NotFound(what) => format!("hub.topic: {what}"),
+        Refusal::Bad(what) | Refusal::NotFound(what) | Refusal::Gone(what) => format!("hub.topic: {what}"),
         Refusal::Busy | Refusal::Failed => "hub.topic: it cannot be read now".to_owned(),
     })?;
     if request.before.is_some() {
         return Err("hub.topic: `before` names a page of the past; subscribe to the feed itself".to_owned());
+    }
+    if let Some(feed) = request.named().iter().find(|feed| !may_subscribe(catalogue, feed)) {
+        return Err(format!("hub.topic: there is no feed {feed}; {}opml lists all", catalogue.base));
     }
     if let Some(Err(problem)) = request.query.as_deref().map(query::parse) {
         return Err(format!("hub.topic: q: {problem}"));

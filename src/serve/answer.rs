@@ -2,19 +2,23 @@
 //! way.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
+use crate::serve::access::Peer;
+use crate::serve::browse::SEC_FETCH_DEST;
+use crate::serve::instance::A_IM;
 use crate::serve::pulse::Pulse;
-use crate::serve::represent::represent;
+use crate::serve::represent::{VARY, represent, shared};
 use crate::serve::{Service, plain};
 
 /// Longest body of a request. None of our addresses takes one that is longer.
@@ -26,6 +30,8 @@ pub(super) struct Answering {
     pub(super) service: Service,
     pub(super) router: Router,
     pub(super) pulse: Arc<Pulse>,
+    /// Where the connection comes from.
+    pub(super) peer: Option<IpAddr>,
 }
 
 impl Answering {
@@ -34,8 +40,14 @@ impl Answering {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().query().is_some() {
             return None;
         }
-        let representation = self.service.published.at(request.uri().path().strip_prefix('/')?)?;
-        let mut response = represent(&representation, request.headers(), "Accept-Encoding");
+        // The routes answer who asks for what is new alone, and a browser, which may have to be shown a page instead.
+        if request.headers().contains_key(A_IM) || request.headers().contains_key(SEC_FETCH_DEST) {
+            return None;
+        }
+        let path = request.uri().path().strip_prefix('/')?;
+        let (representation, lifetime) = self.service.published.lasting_at(path)?;
+        let mut response = represent(&representation, request.headers(), VARY);
+        response.headers_mut().insert(CACHE_CONTROL, shared(&lifetime));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Some(response)
     }
@@ -46,12 +58,15 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         self.pulse.asked();
         if is_too_long(&request) {
             self.service.counters.answered(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
             let mut response = plain::answer(StatusCode::PAYLOAD_TOO_LARGE, "nothing here takes so long a body");
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            // In HTTP/2 the stream is reset, and the connection goes on.
+            if request.version() < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             self.pulse.answered();
             return Answer::Ready(Some(response.map(Sending::Routed)));
         }
@@ -62,15 +77,27 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
                 response.map(|body| Sending::Ready(Some(body).filter(|body| !body.is_empty()))),
             ));
         }
-        let (router, pulse) = (self.router.clone(), Arc::clone(&self.pulse));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
+        let (router, under_way) = (self.router.clone(), UnderWay(Arc::clone(&self.pulse)));
         Answer::Routed(Box::pin(async move {
             let response = match router.oneshot(request.map(axum::body::Body::new)).await {
                 Ok(response) => response.map(Sending::Routed),
                 Err(never) => match never {},
             };
-            pulse.answered();
+            drop(under_way);
             response
         }))
+    }
+}
+
+/// Notes the answer, and also that nobody waits for it any more.
+struct UnderWay(Arc<Pulse>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.answered();
     }
 }
 

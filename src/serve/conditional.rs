@@ -20,7 +20,7 @@ pub(super) fn is_current(headers: &HeaderMap, representation: &Representation) -
 
 /// Weak comparison (§8.8.3.2) with a list of tags. A tag never holds a quote, so a list can be split at them; unquoted tags, which
 /// some readers send, are taken as they are.
-fn names(list: &str, is_ours: impl Fn(&str) -> bool) -> bool {
+fn names(list: &str, mut is_ours: impl FnMut(&str) -> bool) -> bool {
     if list.trim() == "*" {
         return true;
     }
@@ -40,6 +40,16 @@ fn names(list: &str, is_ours: impl Fn(&str) -> bool) -> bool {
         }
         rest = after;
     }
+}
+
+/// The tags of a list, without quotes.
+pub(super) fn tags(list: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    names(list, |tag| {
+        tags.push(tag.to_owned());
+        false
+    });
+    tags
 }
 
 /// Dates of HTTP know no fractions of seconds.

@@ -2,10 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, IF_MODIFIED_SINCE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, LAST_MODIFIED, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use url::form_urlencoded;
 
@@ -14,8 +12,9 @@ use crate::model::entry::PublicId;
 use crate::published::representation::Representation;
 use crate::published::request::Refusal;
 use crate::published::why::{Account, Asked, Question};
+use crate::serve::access::Reader;
 use crate::serve::represent::represent;
-use crate::serve::{Service, page, plain};
+use crate::serve::{Service, browse, page, plain};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -26,7 +25,7 @@ enum Form {
 impl Form {
     fn media_type(self) -> &'static str {
         match self {
-            Self::Page => "text/html; charset=utf-8",
+            Self::Page => browse::MEDIA_TYPE,
             Self::Json => "application/json",
         }
     }
@@ -37,8 +36,9 @@ pub(super) async fn entry(
     service: State<Service>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Response {
+    let (audience, headers) = (reader.grant.audience, reader.headers);
     let (name, form) = name.strip_suffix(".json").map_or((&*name, Form::Page), |name| (name, Form::Json));
     let Some(id) = PublicId::read(name) else {
         let text = format!(
@@ -47,19 +47,20 @@ pub(super) async fn entry(
         );
         return plain::answer(StatusCode::NOT_FOUND, &text);
     };
-    let question = Question { asked: Asked::Id(id), feed: parameter(query.as_deref(), "in") };
+    let question = Question { asked: Asked::Id(id), feed: parameter(query.as_deref(), "in"), audience };
     answer(&service, question, form, "../", query.as_deref(), &headers).await
 }
 
 /// `/entries?url=…`
-pub(super) async fn address(service: State<Service>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn address(service: State<Service>, RawQuery(query): RawQuery, reader: Reader) -> Response {
+    let (audience, headers) = (reader.grant.audience, reader.headers);
     let Some(url) = parameter(query.as_deref(), "url") else {
         let text = "which entry? /entries/ID has one by its id, /entries?url=https://example.org/news/1 by its address";
         return plain::answer(StatusCode::BAD_REQUEST, text);
     };
     match Asked::read(&url) {
         Ok(asked) => {
-            let question = Question { asked, feed: parameter(query.as_deref(), "in") };
+            let question = Question { asked, feed: parameter(query.as_deref(), "in"), audience };
             answer(&service, question, Form::Page, "", None, &headers).await
         }
         Err(text) => plain::answer(StatusCode::BAD_REQUEST, &text),
@@ -94,6 +95,7 @@ async fn answer(
         Err(Refusal::Busy) => plain::busy(),
         Err(Refusal::NotFound(what)) => plain::answer(StatusCode::NOT_FOUND, &what),
         Err(Refusal::Bad(what)) => plain::answer(StatusCode::BAD_REQUEST, &what),
+        Err(Refusal::Gone(what)) => plain::answer(StatusCode::GONE, &what),
         Err(Refusal::Failed) => plain::failed(),
     }
 }
@@ -113,7 +115,7 @@ fn told(
         Account::Removed(_) => StatusCode::GONE,
         Account::NeverSeen(_) | Account::NoFeed(_) => StatusCode::NOT_FOUND,
     };
-    let mut response = if status == StatusCode::OK {
+    let response = if status == StatusCode::OK {
         let mut headers = headers.clone();
         headers.remove(IF_MODIFIED_SINCE);
         let mut response = represent(representation, &headers, "Accept-Encoding").map(Body::from);
@@ -124,12 +126,7 @@ fn told(
         let fields = [(CONTENT_TYPE, form.media_type())];
         (status, fields, representation.identity.body.clone()).into_response()
     };
-    if form == Form::Page {
-        let fields = response.headers_mut();
-        fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
-        fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    }
-    response
+    if form == Form::Page { browse::guarded(response) } else { response }
 }
 
 /// To the entry that the id was given up for. A rule may part the two again, so nobody is to remember it for long.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::published::counters::{Counts, OUTCOMES};
 use crate::published::hub::HubCounts;
-use crate::published::status::{Health, SourceStatus, Status};
+use crate::published::status::{Health, SearchStatus, SourceStatus, Status};
 
 /// A metric's samples: labels in braces, and value.
 type Samples = Vec<(String, f64)>;
@@ -12,6 +12,9 @@ type Samples = Vec<(String, f64)>;
 pub(super) fn write(status: &Status, counts: &Counts) -> String {
     let mut text = String::new();
     service(&mut text, status);
+    if let Some(status) = &status.search {
+        search(&mut text, status);
+    }
     since_start(&mut text, counts);
     hub(&mut text, &counts.hub);
     sources(&mut text, &status.sources);
@@ -33,6 +36,14 @@ fn service(text: &mut String, status: &Status) {
     gauge("entries", "Entries in the store.", status.entries);
     gauge("sightings", "Sightings in the store.", status.sightings);
     gauge("store_bytes", "Size of the store on disk.", status.store_bytes);
+}
+
+fn search(text: &mut String, status: &SearchStatus) {
+    let mut gauge = |name, help, value| family(text, name, "gauge", help, vec![(String::new(), number(value))]);
+    gauge("search_ready", "1 when searches run on the index.", u64::from(status.note.is_none()));
+    gauge("search_documents", "Sightings in the index.", status.documents);
+    gauge("search_commits_behind", "Commits of the store that the index does not have yet.", status.behind);
+    gauge("search_bytes", "Size of the index on disk.", status.bytes);
 }
 
 fn since_start(text: &mut String, counts: &Counts) {

@@ -6,13 +6,18 @@
 //! ```
 //! Threads answer apart from the runtime that polls, each with a socket of its own, so that neither waits for the other.
 
+mod access;
 mod answer;
+mod browse;
 mod conditional;
 mod connection;
+mod cors;
 mod entries;
 mod feeds;
 mod hub;
+mod instance;
 mod listen;
+mod lists;
 mod metrics;
 mod negotiate;
 mod page;
@@ -40,6 +45,7 @@ use crate::published::{Door, Published};
 use crate::serve::pulse::Patience;
 use crate::serve::thread::Shared;
 
+pub use crate::serve::access::secrets::{NoRandomness, new_password, new_token, password_hash};
 pub use crate::serve::listen::{Listeners, listen};
 
 /// Most threads unless the configuration says otherwise. Four cores answer more readers than anybody has.

@@ -45,6 +45,10 @@ pub(super) struct Pulse {
     /// The reader does not take what there is to send.
     is_blocked: AtomicBool,
     is_stopping: AtomicBool,
+    /// Several requests may be under way at once (HTTP/2); then bytes that come need not be the beginning of one.
+    is_shared: AtomicBool,
+    /// Requests under way.
+    open: AtomicU32,
     waker: OnceLock<Waker>,
 }
 
@@ -57,22 +61,35 @@ impl Pulse {
             phase: AtomicU8::new(HEAD),
             is_blocked: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
+            open: AtomicU32::new(0),
             waker: OnceLock::new(),
         }
     }
 
     pub(super) fn received(&self) {
-        if self.phase.load(Ordering::Relaxed) == IDLE {
+        if self.phase.load(Ordering::Relaxed) == IDLE && !self.is_shared.load(Ordering::Relaxed) {
             self.enter(HEAD);
         }
     }
 
+    /// The connection speaks HTTP/2.
+    pub(super) fn shares(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
+    // Everything of a connection is done on one thread, so no count is ever between the two steps.
     pub(super) fn asked(&self) {
+        self.open.store(self.open.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.enter(ANSWER);
     }
 
     pub(super) fn answered(&self) {
-        self.enter(IDLE);
+        let open = self.open.load(Ordering::Relaxed).saturating_sub(1);
+        self.open.store(open, Ordering::Relaxed);
+        if open == 0 {
+            self.enter(IDLE);
+        }
     }
 
     pub(super) fn sent(&self) {
@@ -147,6 +164,14 @@ mod tests {
         check(&[Pulse::asked, Pulse::answered, Pulse::blocked], Some(29));
         check(&[Pulse::asked, Pulse::answered, Pulse::blocked, Pulse::sent], Some(75));
         check(&[Pulse::asked, Pulse::answered, Pulse::received], Some(10));
+    }
+
+    #[test]
+    fn where_requests_share_a_connection_it_is_idle_when_all_are_answered() {
+        check(&[Pulse::shares, Pulse::asked, Pulse::asked, Pulse::answered], None);
+        check(&[Pulse::shares, Pulse::asked, Pulse::asked, Pulse::answered, Pulse::answered], Some(75));
+        // Windows and pings are no beginning of a request, and do not make the rest longer either.
+        check(&[Pulse::shares, Pulse::asked, Pulse::answered, Pulse::received, Pulse::received], Some(73));
     }
 
     #[test]

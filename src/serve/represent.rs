@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-use axum::http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED,
-    LINK, VARY,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, LINK};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 
 use crate::published::coding::Coding;
 use crate::published::representation::Representation;
-use crate::serve::{conditional, negotiate};
+use crate::serve::{conditional, cors, negotiate};
 
 /// Readers may keep an answer for a minute, and show an old one when we are away.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60, stale-if-error=86400");
+
+/// What the document of a feed's address depends on. Readers send no `Sec-Fetch-Dest`: a shared cache keeps one for all of them.
+pub(super) const VARY: &str = "Accept-Encoding, Sec-Fetch-Dest";
 
 /// Nothing in here is made for the answer alone: body, tag and date are shared with every other answer.
 pub(super) fn represent(representation: &Representation, headers: &HeaderMap, vary: &'static str) -> Response<Bytes> {
@@ -29,8 +29,11 @@ pub(super) fn represent(representation: &Representation, headers: &HeaderMap, va
     fields.insert(ETAG, shared(&coded.etag));
     fields.insert(LAST_MODIFIED, shared(&representation.last_modified_date));
     fields.insert(CACHE_CONTROL, CACHE);
-    fields.insert(VARY, HeaderValue::from_static(vary));
-    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    fields.insert(header::VARY, HeaderValue::from_static(vary));
+    cors::open(&mut fields);
+    if let Some(link) = &representation.link {
+        fields.insert(LINK, shared(link));
+    }
     if is_current {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
@@ -53,6 +56,6 @@ pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, s
     values.fold(Cow::Borrowed(first), |list, value| Cow::Owned(format!("{list},{value}")))
 }
 
-fn shared(text: &Bytes) -> HeaderValue {
-    HeaderValue::from_maybe_shared(text.clone()).expect("tags and dates are visible letters")
+pub(super) fn shared(text: &Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.clone()).expect("tags, dates and addresses are visible letters")
 }

@@ -1,40 +1,49 @@
 //! Addresses → handlers.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use url::Url;
 
 use crate::model::feed::{FeedName, Format};
-use crate::published::status::Status;
-use crate::render::opml::{self, Outline};
+use crate::serve::access::Reader;
 use crate::serve::answer::BODY_LIMIT;
-use crate::serve::{Service, entries, feeds, hub, metrics, page, plain};
+use crate::serve::browse::{self, Front};
+use crate::serve::page::asset;
+use crate::serve::{Service, access, entries, feeds, hub, lists, metrics, plain};
 
 pub(super) fn router(service: Service) -> Router {
     let only_get = |route: MethodRouter<Service>| route.fallback(async || plain::wrong_method());
-    Router::new()
-        .route("/", only_get(get(front)))
-        .route("/style.css", only_get(get(style)))
-        .route("/opml", only_get(get(our_feeds)))
-        .route("/sources.opml", only_get(get(our_sources)))
+    let front = Front::default();
+    let routes = Router::new()
+        .route("/", only_get(get(async move |service: State<Service>, reader: Reader| front.answer(&service, &reader))))
+        .route("/style.css", only_get(get(asset::style)))
+        .route("/favicon.svg", only_get(get(asset::sign)))
+        .route("/favicon.ico", only_get(get(asset::sign)))
+        .route("/robots.txt", only_get(get(asset::robots)))
+        .route("/opml", only_get(get(lists::our_feeds)))
+        .route("/sources.opml", only_get(get(lists::our_sources)))
         .route("/healthz", only_get(get(alive)))
         .route("/readyz", only_get(get(ready)))
         .route("/metrics", only_get(get(counts)))
         .route("/hub", get(hub::about).post(hub::ask).fallback(async || plain::wrong_method()))
         .route("/topics/{name}", only_get(get(feeds::topic)))
         .route("/sources/{name}", only_get(get(feeds::source)))
+        .route("/all/archive/{name}", only_get(get(feeds::archive_of_all)))
+        .route("/topics/{key}/archive/{name}", only_get(get(feeds::archive_of_topic)))
+        .route("/sources/{key}/archive/{name}", only_get(get(feeds::archive_of_source)))
         .route("/entries", only_get(get(entries::address)))
         .route("/entries/{name}", only_get(get(entries::entry)))
         .route("/{name}", only_get(get(feeds::all)))
-        .fallback(async || plain::unknown())
+        .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(service.clone(), finish))
-        .with_state(service)
+        .with_state(service.clone());
+    access::guarded(Arc::clone(&service.published), routes).layer(middleware::from_fn_with_state(service, finish))
 }
 
 /// What every answer has.
@@ -45,17 +54,8 @@ async fn finish(State(service): State<Service>, request: Request, next: Next) ->
     response
 }
 
-async fn front(State(service): State<Service>) -> Response {
-    let headers = [
-        ("content-security-policy", page::POLICY),
-        ("content-type", "text/html; charset=utf-8"),
-        ("referrer-policy", "no-referrer"),
-    ];
-    (headers, page::front(&service.published.status())).into_response()
-}
-
-async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], page::STYLE).into_response()
+async fn unknown(service: State<Service>, address: Uri, headers: HeaderMap) -> Response {
+    browse::unknown(&service, address.path(), &headers)
 }
 
 async fn alive() -> Response {
@@ -74,61 +74,4 @@ async fn ready(State(service): State<Service>) -> Response {
 async fn counts(State(service): State<Service>) -> Response {
     let text = metrics::write(&service.published.status(), &service.counters.read());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
-}
-
-async fn our_feeds(State(service): State<Service>) -> Response {
-    let status = service.published.status();
-    let outlines = status.base.as_ref().map_or_else(Vec::new, |base| feed_outlines(&status, base));
-    list(&format!("{}: feeds", status.title), &outlines)
-}
-
-fn feed_outlines(status: &Status, base: &Url) -> Vec<Outline> {
-    let outline = |title: String, feed: FeedName, category: Option<&str>| {
-        let path = format!("{feed}.{}", Format::Atom.suffix());
-        Some(Outline {
-            title,
-            feed_url: base.join(&path).ok()?,
-            site_url: Some(base.clone()),
-            category: category.map(str::to_owned),
-        })
-    };
-    let all = outline(format!("{}: all", status.title), FeedName::All, None);
-    let topics = status
-        .topics
-        .iter()
-        .map(|topic| outline(topic.title.clone(), FeedName::Topic(topic.key.clone()), Some("Topics")));
-    let sources = status
-        .sources
-        .iter()
-        .map(|source| outline(source.title.clone(), FeedName::Source(source.key.clone()), Some("Sources")));
-    std::iter::once(all).chain(topics).chain(sources).flatten().collect()
-}
-
-async fn our_sources(State(service): State<Service>) -> Response {
-    let status = service.published.status();
-    list(&format!("{}: sources", status.title), &source_outlines(&status))
-}
-
-/// By topic; a file is nothing that others could subscribe to.
-fn source_outlines(status: &Status) -> Vec<Outline> {
-    let mut outlines = Vec::new();
-    for source in &status.sources {
-        let Some(feed_url) = &source.feed_address else { continue };
-        let titles = source.topics.iter().filter_map(|key| status.topics.iter().find(|topic| topic.key == *key));
-        let mut categories: Vec<Option<String>> = titles.map(|topic| Some(topic.title.clone())).collect();
-        if categories.is_empty() {
-            categories.push(None);
-        }
-        outlines.extend(categories.into_iter().map(|category| Outline {
-            title: source.title.clone(),
-            feed_url: feed_url.clone(),
-            site_url: source.site.clone(),
-            category,
-        }));
-    }
-    outlines
-}
-
-fn list(title: &str, outlines: &[Outline]) -> Response {
-    ([(CONTENT_TYPE, "text/x-opml; charset=utf-8")], opml::write(title, outlines)).into_response()
 }

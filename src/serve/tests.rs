@@ -9,7 +9,9 @@ use crate::model::entry::PublicId;
 use crate::model::feed::{FeedName, Format};
 use crate::model::source::{SourceKey, TopicKey};
 use crate::published::counters::Counters;
+use crate::published::listing::{Listed, ListedSource, Listing};
 use crate::published::representation::Representation;
+use crate::published::request::Cursor;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::status::{Headline, Health, SourceStatus, Status, TopicStatus};
 use crate::published::why::{
@@ -17,7 +19,7 @@ use crate::published::why::{
     OtherEntry, PollAccount, QueryVerdict, Question, RemovedAccount, SightingAccount, SourceAccount, TermVerdict,
     TextDifference, TextPiece,
 };
-use crate::published::{Accounting, Door, Opening, Published, Writing};
+use crate::published::{Accounting, Door, Listings, Opening, Published, Writing};
 use crate::serve::{Service, router};
 
 /// A door that tells what it was asked.
@@ -62,6 +64,38 @@ impl Door for Echo {
             let written = write(&account);
             Ok((account, written))
         })
+    }
+
+    fn listing(&self, request: FeedRequest) -> Listings {
+        Box::pin(async move {
+            match request.query.as_deref() {
+                Some("busy") => Err(Refusal::Busy),
+                _ if request.feed.to_string() == "topics/wrld" => Err(Refusal::NotFound("there is no feed".to_owned())),
+                Some("nothing") => Ok(Arc::new(Listing { entries: Vec::new(), next: None, ..listing(&request) })),
+                _ => Ok(Arc::new(listing(&request))),
+            }
+        })
+    }
+}
+
+/// Two entries, of which a publisher has written everything that a page must not take over.
+fn listing(request: &FeedRequest) -> Listing {
+    let source = |key: &str| ListedSource { key: SourceKey::new(key).unwrap(), title: format!("<u>{key}</u>") };
+    let entry = |number: u8, url: &str, language: &str| Listed {
+        id: PublicId([number; 16]),
+        title: "<b>Pact</b> \"now\"".to_owned(),
+        url: url.parse().ok(),
+        published: Timestamp::UNIX_EPOCH,
+        language: Some(language.to_owned()),
+        sources: vec![source("good"), source("bad")],
+        copies: 2,
+        summary: Some("</p><script>alert(1)</script>".to_owned()),
+    };
+    Listing {
+        title: "<i>World</i>".to_owned(),
+        feed: request.feed.clone(),
+        entries: vec![entry(1, "https://a.example/1?a=1&b=2", "de-AT"), entry(2, "javascript:alert(1)", "\"><script>")],
+        next: Some(Cursor { sort_at_ms: 5, seq: request.limit.unwrap_or_default() as u64 }),
     }
 }
 
@@ -169,7 +203,7 @@ fn entry_account(given_up: Option<&str>) -> EntryAccount {
     }
 }
 
-fn status() -> Status {
+pub(super) fn status() -> Status {
     let source = |key: &str, health, reason: Option<&str>| SourceStatus {
         key: SourceKey::new(key).unwrap(),
         title: format!("<script>{key}</script>"),
@@ -190,7 +224,11 @@ fn status() -> Status {
         title: "The \"mill\"".to_owned(),
         base: "http://mill.example/".parse().ok(),
         sources: vec![source("good", Health::Good, None), source("bad", Health::Failing, Some("says \"no\"\nloudly"))],
-        topics: vec![TopicStatus { key: TopicKey::new("world").unwrap(), title: "World".to_owned() }],
+        topics: vec![TopicStatus {
+            key: TopicKey::new("world").unwrap(),
+            title: "World".to_owned(),
+            query: Some("title:\"<summit>\"".to_owned()),
+        }],
         latest: vec![Headline {
             id: PublicId([1; 16]),
             title: "<b>News</b>".to_owned(),
@@ -202,7 +240,7 @@ fn status() -> Status {
     }
 }
 
-async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, axum::http::HeaderMap, String) {
+pub(super) async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, axum::http::HeaderMap, String) {
     let published = Arc::new(Published::default());
     published.set_status(Arc::new(status()));
     let ready = Representation::new(Format::Atom.media_type(), b"ready".to_vec(), Timestamp::UNIX_EPOCH);
@@ -233,13 +271,120 @@ async fn feeds_come_from_memory_when_they_are_ready_and_through_the_door_otherwi
     }
 }
 
+/// One answer, by any method.
+async fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, axum::http::HeaderMap, String) {
+    let published = Arc::new(Published::default());
+    let at = Timestamp::from_timestamp(1_793_527_200, 900_000_000).unwrap();
+    for format in Format::ALL {
+        let ready = Representation::new(format.media_type(), b"ready".to_vec(), at);
+        published.put(FeedName::All, format, Arc::new(ready));
+    }
+    let service = Service { published, door: Arc::new(Echo), counters: Arc::new(Counters::default()), hub: None };
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router(service).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    (parts.status.as_u16(), parts.headers, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// RFC 9110 §13 and §12.5, RFC 9111 §5.2, as readers of feeds meet them.
+#[tokio::test]
+async fn every_request_for_a_feed_is_answered_as_http_says() {
+    let (_, fresh, _) = asked("GET", "/all.atom", &[]).await;
+    let tag = fresh["etag"].to_str().unwrap().trim_matches('"').to_owned();
+    let changed = fresh["last-modified"].to_str().unwrap().to_owned();
+    let (quoted, weak, gzip) = (format!("\"{tag}\""), format!("W/\"{tag}\""), format!("\"{tag}-gz\""));
+    let (list, bare) = (format!("\"x\", W/\"y\" , {quoted}"), tag.clone());
+    let other = ("if-none-match", "\"x\"");
+    let since = ("if-modified-since", changed.as_str());
+    let earlier = ("if-modified-since", "Sun, 01 Nov 2020 10:00:00 GMT");
+    let later = ("if-modified-since", "Fri, 01 Jan 2100 10:00:00 GMT");
+    let table: &[(&[(&str, &str)], u16)] = &[
+        (&[], 200),
+        (&[("if-none-match", &quoted)], 304),
+        (&[("if-none-match", &weak)], 304),
+        (&[("if-none-match", &gzip)], 304),
+        (&[("if-none-match", &list)], 304),
+        (&[("if-none-match", &bare)], 304),
+        (&[("if-none-match", "*")], 304),
+        (&[("if-none-match", &gzip), ("accept-encoding", "gzip")], 304),
+        (&[("if-none-match", &quoted), earlier], 304),
+        (&[other], 200),
+        (&[other, since], 200),
+        (&[other, later], 200),
+        (&[since], 304),
+        (&[later], 304),
+        (&[earlier], 200),
+        (&[("if-modified-since", "yesterday")], 200),
+        (&[("accept-encoding", "gzip")], 200),
+        (&[("accept-encoding", "identity;q=0, gzip")], 200),
+        (&[("range", "bytes=0-1")], 200),
+        (&[("range", "bytes=0-1"), ("if-range", &quoted)], 200),
+        (&[("cache-control", "no-cache"), ("pragma", "no-cache")], 200),
+        (&[("a-im", "vcdiff")], 200),
+    ];
+    for method in ["GET", "HEAD"] {
+        for (headers, expected) in table {
+            let case = format!("{method} {headers:?}");
+            let (status, fields, body) = asked(method, "/all.atom", headers).await;
+            assert_eq!(status, *expected, "{case}");
+            let is_gzip = headers.iter().any(|(name, value)| *name == "accept-encoding" && value.contains("gzip"));
+            let etag = if is_gzip { &gzip } else { &quoted };
+            assert_eq!(fields["etag"].to_str().unwrap(), etag, "{case}");
+            assert_eq!(fields["last-modified"].to_str().unwrap(), changed, "{case}");
+            assert_eq!(fields["cache-control"], fresh["cache-control"], "{case}");
+            assert_eq!(fields.get_all("vary").iter().count(), 1, "{case}");
+            assert!(fields["vary"].to_str().unwrap().contains("Accept-Encoding"), "{case}");
+            assert_eq!(fields.contains_key("content-type"), status == 200, "{case}");
+            assert_eq!(fields.contains_key("content-encoding"), status == 200 && is_gzip, "{case}");
+            assert!(!fields.contains_key("content-range"), "{case}");
+            let is_empty = method == "HEAD" || status == 304;
+            assert_eq!(body.is_empty(), is_empty, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_format_has_its_own_media_type() {
+    for (suffix, expected) in [
+        ("atom", "application/atom+xml; charset=utf-8"),
+        ("rss", "application/rss+xml; charset=utf-8"),
+        ("json", "application/feed+json; charset=utf-8"),
+    ] {
+        let (_, fields, _) = asked("GET", &format!("/all.{suffix}"), &[]).await;
+        assert_eq!(fields["content-type"], expected);
+        assert!(fields["cache-control"].to_str().unwrap().starts_with("public, max-age=60, "));
+    }
+}
+
+#[tokio::test]
+async fn archive_pages_are_asked_for_behind_the_door() {
+    for (path, expected) in [
+        ("/all/archive/0-1.atom", "all.atom?"),
+        ("/topics/world/archive/2-17.rss", "topics/world.rss?"),
+        ("/sources/good/archive/0-3.json", "sources/good.json?"),
+    ] {
+        let (status, fields, body) = asked("GET", path, &[]).await;
+        assert_eq!((status, body.as_str()), (200, expected), "{path}");
+        assert!(fields["cache-control"].to_str().unwrap().starts_with("public, max-age=86400, "), "{path}");
+    }
+    for path in ["/all/archive/0-1", "/all/archive/0-1.xml", "/topics/UPPER/archive/0-1.atom", "/sources/good/archive/"]
+    {
+        assert_eq!(asked("GET", path, &[]).await.0, 404, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_suffix_accept_decides() {
     let (_, headers, body) = ask("/topics/world", &[("accept", "application/feed+json")]).await;
     assert_eq!(body, "topics/world.json?");
     assert_eq!(headers["vary"], "Accept, Accept-Encoding");
     let (status, headers, _) = ask("/all", &[("accept", "text/html")]).await;
-    assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!((status, headers["vary"].to_str().unwrap()), (StatusCode::OK, "Accept, Accept-Encoding"));
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
 }
 
 #[tokio::test]
@@ -271,9 +416,9 @@ async fn the_page_escapes_what_publishers_say() {
     assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
     assert!(!body.contains("<script>") && !body.contains("<b>News"), "{body}");
     for part in [
-        "&lt;b&gt;News&lt;/b&gt;",
-        "A &amp; B",
-        "odd &amp; even",
+        "&#60;b&#62;News&#60;/b&#62;",
+        "A &#38; B",
+        "odd &#38; even",
         "http://mill.example/topics/world.atom",
         "rel=\"alternate\"",
         "2 times in a row",
@@ -302,7 +447,7 @@ async fn metrics_and_lists_escape_too() {
     assert!(ask("/sources.opml", &[]).await.2.contains("<outline text=\"World\""));
 }
 
-fn entry_path(number: u8, suffix: &str) -> String {
+pub(super) fn entry_path(number: u8, suffix: &str) -> String {
     format!("/entries/{}{suffix}", PublicId([number; 16]).bare())
 }
 
@@ -328,7 +473,7 @@ async fn the_page_of_an_entry_escapes_what_publishers_say() {
         "… 12 words the same …",
         "<del>only in desk</del> <ins>only here</ins>",
         "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"&#60;World&#62; (atom)\" href=\"../topics/world.atom\">",
-        "href=\"../style.css\"",
+        "href=\"../style.css?v=",
         "It belongs to it, but is not in its current document.",
         "<li class=\"step-1\"><code>title:&#34;&#60;summit&#62;&#34;</code>: <span class=\"health failing\">no</span></li>",
         "5 sightings of one entry",

@@ -43,6 +43,9 @@ const STRIDE: usize = 256;
 const SAMPLES: u64 = 24;
 const SAMPLE: usize = 16;
 
+/// What a place takes in its feed's archive, in bytes: a time and a number, and its part of the record around them.
+const LISTED: usize = 15;
+
 /// What a compaction did, in bytes on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
@@ -86,7 +89,7 @@ fn entry_bytes(store: &Store, key: &[u8], value: &[u8]) -> Result<u64, StoreErro
             bytes += name.len() + store.engine().get(&name)?.map_or(0, |text| text.len());
         }
     }
-    let place = |feed: &FeedId, sort_at| keys::membership(feed, 0, Place { sort_at, seq }).len();
+    let place = |feed: &FeedId, sort_at| keys::membership(feed, 0, Place { sort_at, seq }).len() + LISTED;
     bytes += entry.placements.iter().map(|placement| place(&placement.feed, placement.sort_at)).sum::<usize>();
     Ok(bytes as u64)
 }

@@ -12,6 +12,7 @@ use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, PublicId, Seq, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey};
+use crate::store::archives::{Archives, Joining};
 use crate::store::engine::{Batch, Engine, StoreError, WRITES_LIMIT};
 use crate::store::held;
 use crate::store::journal::Journal;
@@ -73,6 +74,7 @@ pub struct Store {
     commits: Mutex<Commits>,
     synced: Condvar,
     journal: Journal,
+    archives: Archives,
     /// Keeps other processes out for as long as the store lives; see [`crate::store::open`].
     lock: Option<File>,
 }
@@ -93,6 +95,7 @@ impl Store {
             commits: Mutex::default(),
             synced: Condvar::new(),
             journal: Journal::default(),
+            archives: Archives::default(),
             lock: None,
         }
     }
@@ -165,6 +168,10 @@ impl Store {
         &self.journal
     }
 
+    pub(in crate::store) fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
     pub fn counters(&self) -> Result<Counters, StoreError> {
         self.read(keys::COUNTERS, record::read_counters).map(Option::unwrap_or_default)
     }
@@ -203,6 +210,11 @@ impl Store {
         let (from, to) = keys::membership_range(feed, epoch, before);
         let found = self.engine.scan_back(&from, &to, limit)?;
         Ok(found.iter().filter_map(|(key, _)| keys::place(key)).collect())
+    }
+
+    /// Whether a feed has an entry at this place.
+    pub fn holds(&self, feed: &FeedId, epoch: u32, place: Place) -> Result<bool, StoreError> {
+        Ok(self.engine.get(&keys::membership(feed, epoch, place))?.is_some())
     }
 
     /// Entries with a sequence number above `after`, oldest first.
@@ -287,17 +299,26 @@ impl Store {
     /// Applies a commit; visible at once, durable after [`Store::sync`].
     pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
         self.begin_commit();
+        // What a batch would have added to the archives is not there when it was not applied.
+        self.commit_in_batches(commit).inspect_err(|_| self.archives.forget())
+    }
+
+    fn commit_in_batches(&self, commit: &Commit) -> Result<(), StoreError> {
         let apply = |batch: Batch| if commit.is_silent { self.apply(&batch) } else { self.apply_told(batch) };
         let mut batch = Batch::default();
+        let mut joining = Joining::default();
         for write in &commit.entries {
-            if batch.len() + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
+            if batch.len() + joining.writes_with(write) + WRITES_OF_ONE_ENTRY > WRITES_LIMIT {
                 self.put_counters(&mut batch, commit);
+                self.archives.put(self.engine(), &mut batch, std::mem::take(&mut joining))?;
                 apply(std::mem::take(&mut batch))?;
             }
+            joining.add(self.engine(), write)?;
             put_entry(&mut batch, write);
             held::put(&mut batch, write, commit);
         }
         self.put_counters(&mut batch, commit);
+        self.archives.put(self.engine(), &mut batch, joining)?;
         sketches::put(&mut batch, commit.at, &commit.sketches);
         for (scope, one) in commit.moved.iter().flat_map(|(scope, moved)| moved.iter().map(move |one| (scope, one))) {
             if batch.len() + 8 > WRITES_LIMIT {
@@ -353,11 +374,16 @@ impl Store {
         self.apply(&batch)
     }
 
-    /// Removes all memberships of one epoch of a feed, in bounded batches.
+    /// Removes all memberships of one epoch of a feed, and its archive, in bounded batches.
     pub fn clear_epoch(&self, feed: &FeedId, epoch: u32) -> Result<(), StoreError> {
-        let (from, to) = keys::membership_range(feed, epoch, None);
+        self.archives.forget();
+        self.clear(&keys::membership_range(feed, epoch, None))?;
+        self.clear(&keys::archive_whole(feed, epoch))
+    }
+
+    pub(in crate::store) fn clear(&self, (from, to): &(Vec<u8>, Vec<u8>)) -> Result<(), StoreError> {
         loop {
-            let found = self.engine.scan(&from, &to, WRITES_LIMIT)?;
+            let found = self.engine.scan(from, to, WRITES_LIMIT)?;
             if found.is_empty() {
                 return Ok(());
             }
@@ -397,6 +423,7 @@ impl Store {
     pub fn recover(&self) -> Result<(), StoreError> {
         self.engine.recover()?;
         self.journal.forget();
+        self.archives.forget();
         let mut commits = self.commits();
         commits.synced = commits.applied;
         commits.is_stuck = false;

@@ -21,7 +21,7 @@ pub const SOURCE: u8 = 0x08;
 pub const LAST_DOCUMENT: u8 = 0x09;
 /// Number → the entries that a batch changed.
 pub const JOURNAL: u8 = 0x0a;
-/// Reserved: feed, epoch, n → an archive page (RFC 5005).
+/// Feed, epoch, number → the places of an archive page (RFC 5005), or of what waits for one.
 pub const ARCHIVE: u8 = 0x0b;
 /// Scope, name → since when, and the id: what remains of a removed sighting.
 pub const TOMBSTONE: u8 = 0x0c;
@@ -50,6 +50,10 @@ pub const RULES: &[u8] = b"\x01rules";
 pub const FORMAT: &[u8] = b"\x01format";
 /// There while an import is under way: the store is incomplete.
 pub const IMPORTING: &[u8] = b"\x01importing";
+/// Tells this copy of the store from every other, for what is derived from it and kept beside it.
+pub const MARK: &[u8] = b"\x01mark";
+/// There once every place of the store is in an archive page or waits for one: earlier versions made none.
+pub const ARCHIVED: &[u8] = b"\x01archived";
 /// Size on disk after the last compaction, as eight bytes.
 pub const COMPACTED: &[u8] = b"\x01compacted";
 
@@ -135,13 +139,13 @@ pub struct Place {
     pub seq: Seq,
 }
 
-fn feed_prefix(feed: &FeedId, epoch: u32) -> Vec<u8> {
+fn feed_prefix(kind: u8, feed: &FeedId, epoch: u32) -> Vec<u8> {
     let (tag, name) = match feed {
         FeedId::All => (1, ""),
         FeedId::Source(scope) => (2, scope.as_str()),
         FeedId::Topic(key) => (3, key.as_str()),
     };
-    joined(MEMBERSHIP, &[&[tag], name.as_bytes(), &[0], &epoch.to_be_bytes()])
+    joined(kind, &[&[tag], name.as_bytes(), &[0], &epoch.to_be_bytes()])
 }
 
 /// Moves the sign so that instants before 1970 sort before those after it.
@@ -150,7 +154,7 @@ pub fn ordered(at: Timestamp) -> [u8; 8] {
 }
 
 pub fn membership(feed: &FeedId, epoch: u32, place: Place) -> Vec<u8> {
-    let mut key = feed_prefix(feed, epoch);
+    let mut key = feed_prefix(MEMBERSHIP, feed, epoch);
     key.extend_from_slice(&ordered(place.sort_at));
     key.extend_from_slice(&place.seq.0.to_be_bytes());
     key
@@ -158,7 +162,7 @@ pub fn membership(feed: &FeedId, epoch: u32, place: Place) -> Vec<u8> {
 
 /// From and to (exclusive) of a feed's places, up to but without `before`.
 pub fn membership_range(feed: &FeedId, epoch: u32, before: Option<Place>) -> (Vec<u8>, Vec<u8>) {
-    let from = feed_prefix(feed, epoch);
+    let from = feed_prefix(MEMBERSHIP, feed, epoch);
     let to = before.map_or_else(
         || {
             let mut end = from.clone();
@@ -168,6 +172,63 @@ pub fn membership_range(feed: &FeedId, epoch: u32, before: Option<Place>) -> (Ve
         |place| membership(feed, epoch, place),
     );
     (from, to)
+}
+
+/// The feed and the epoch of a membership's key.
+pub fn membership_feed(key: &[u8]) -> Option<(FeedId, u32)> {
+    let (head, _) = key.strip_prefix(&[MEMBERSHIP])?.split_last_chunk::<16>()?;
+    let (head, epoch) = head.split_last_chunk::<4>()?;
+    let (tag, name) = head.strip_suffix(&[0])?.split_first()?;
+    let name = std::str::from_utf8(name).ok()?;
+    let feed = match tag {
+        1 => FeedId::All,
+        2 => FeedId::Source(Scope(name.into())),
+        3 => FeedId::Topic(TopicKey::new(name).ok()?),
+        _ => return None,
+    };
+    Some((feed, u32::from_be_bytes(*epoch)))
+}
+
+/// What an archive's record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    /// A page that is closed, by its number, from 1.
+    Page = 1,
+    /// A part of what no closed page holds, in the order of joining.
+    Part = 2,
+    /// A place that has left the feed although a page lists it.
+    Parted = 3,
+}
+
+/// An archive page, or a part of what waits for one.
+pub fn archive(feed: &FeedId, epoch: u32, kind: Archived, number: u64) -> Vec<u8> {
+    [&feed_prefix(ARCHIVE, feed, epoch), &[kind as u8][..], &number.to_be_bytes()].concat()
+}
+
+/// A place that has left the feed although a page lists it.
+pub fn archive_parted(feed: &FeedId, epoch: u32, place: Place) -> Vec<u8> {
+    let prefix = feed_prefix(ARCHIVE, feed, epoch);
+    [&prefix, &[Archived::Parted as u8][..], &ordered(place.sort_at), &place.seq.0.to_be_bytes()].concat()
+}
+
+/// From and to (exclusive) of the records of one kind of a feed's archive, up to but without a number.
+pub fn archive_range(feed: &FeedId, epoch: u32, kind: Archived, before: Option<u64>) -> (Vec<u8>, Vec<u8>) {
+    let prefix = feed_prefix(ARCHIVE, feed, epoch);
+    let bound = |kind: u8| [&prefix[..], &[kind]].concat();
+    let to = before.map_or_else(|| bound(kind as u8 + 1), |number| archive(feed, epoch, kind, number));
+    (bound(kind as u8), to)
+}
+
+/// From and to (exclusive) of everything of a feed's archive.
+pub fn archive_whole(feed: &FeedId, epoch: u32) -> (Vec<u8>, Vec<u8>) {
+    let prefix = feed_prefix(ARCHIVE, feed, epoch);
+    let to = [&prefix[..], &[u8::MAX]].concat();
+    (prefix, to)
+}
+
+/// The number that [`archive`] wrote.
+pub fn archive_number(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The place that a membership's key names; `None` for a key that is none.

@@ -1,5 +1,6 @@
 //! Changes ↔ disk. Engines keep ordered bytes; records give them a version; `entries` speaks the program's words.
 
+pub mod archives;
 pub mod compact;
 pub mod engine;
 pub mod entries;
@@ -7,6 +8,7 @@ mod filling;
 pub mod held;
 pub mod journal;
 pub mod keys;
+mod mark;
 pub mod memory;
 pub mod moment;
 pub mod open;

@@ -55,6 +55,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::document::Particulars;
     use crate::model::entry::{Entry, Ground, PublicId, Sighting};
     use crate::model::source::Scope;
     use crate::store::memory::MemoryEngine;
@@ -77,6 +78,7 @@ mod tests {
             categories: Vec::new(),
             enclosures: Vec::new(),
             language: None,
+            particulars: Particulars::default(),
             text: None,
             ground: Ground::First,
             score: 1.0,

@@ -6,6 +6,7 @@ use crate::model::Timestamp;
 use crate::model::entry::{Entry, Key, PublicId, Seq};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
+use crate::store::archives;
 use crate::store::engine::{Batch, StoreError, WRITES_LIMIT};
 use crate::store::entries::Store;
 use crate::store::held;
@@ -54,15 +55,25 @@ impl Store {
         let (old, new) = (keys_of(&change.before), keys_of(&change.after));
         let mut batch = Batch::default();
         put_core(&mut batch, change, counters);
-        if batch.len() >= WRITES_LIMIT {
+        if batch.len() + archives::writes_of(change) >= WRITES_LIMIT {
             return Err(StoreError::Stopped(format!(
                 "{} entries at once are too many to rearrange",
                 change.before.len()
             )));
         }
         self.begin_commit();
-        let mut added: Vec<&(Key, Seq)> = new.difference(&old).collect();
-        let mut gone: Vec<&(Key, Seq)> = old.difference(&new).collect();
+        let put = self.archives().rearrange(self.engine(), &mut batch, change);
+        put.and_then(|()| self.put_rearranged(batch, &old, &new)).inspect_err(|_| self.archives().forget())
+    }
+
+    fn put_rearranged(
+        &self,
+        mut batch: Batch,
+        old: &HashSet<(Key, Seq)>,
+        new: &HashSet<(Key, Seq)>,
+    ) -> Result<(), StoreError> {
+        let mut added: Vec<&(Key, Seq)> = new.difference(old).collect();
+        let mut gone: Vec<&(Key, Seq)> = old.difference(new).collect();
         // The order of a set is chance; that of a batch should not be.
         added.sort_unstable();
         gone.sort_unstable();

@@ -11,12 +11,13 @@ use url::Url;
 
 use crate::merge::alike::index::Member;
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person, RawHtml};
+use crate::model::document::{About, Enclosure, Guid, Origin, Particulars, Person, RawHtml, Related, RelatedKind};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName, Texts};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, Secret, TopicKey, Validators};
 use crate::schedule;
 use crate::store::engine::StoreError;
+use crate::store::keys::Place;
 use crate::store::pages::PageText;
 use crate::store::sketches::SketchWrite;
 use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
@@ -140,6 +141,43 @@ struct SightingRecord {
     reading: Hash,
     #[n(22)]
     matched: Option<u64>,
+    #[n(23)]
+    related: Option<Vec<RelatedRecord>>,
+    #[n(24)]
+    origin: Option<OriginRecord>,
+    /// In seconds.
+    #[n(25)]
+    duration: Option<u64>,
+    #[n(26)]
+    episode: Option<u32>,
+    #[n(27)]
+    season: Option<u32>,
+    #[n(28)]
+    is_explicit: Option<bool>,
+}
+
+#[derive(Encode, Decode)]
+struct RelatedRecord {
+    #[n(0)]
+    kind: u8,
+    #[n(1)]
+    url: String,
+    #[n(2)]
+    media_type: Option<String>,
+}
+
+#[derive(Encode, Decode)]
+struct OriginRecord {
+    #[n(0)]
+    title: Option<String>,
+    #[n(1)]
+    url: Option<String>,
+    #[n(2)]
+    feed: Option<String>,
+    #[n(3)]
+    id: Option<String>,
+    #[n(4)]
+    updated: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -192,6 +230,7 @@ pub fn read_entry(seq: Seq, bytes: &[u8]) -> Result<Entry, StoreError> {
 }
 
 fn sighting_record(sighting: &Sighting) -> SightingRecord {
+    let Particulars { related, origin, duration, episode, season, is_explicit } = &sighting.particulars;
     SightingRecord {
         seq: sighting.seq.0,
         source: sighting.source.as_str().to_owned(),
@@ -204,11 +243,7 @@ fn sighting_record(sighting: &Sighting) -> SightingRecord {
         url: spelt(sighting.url.as_ref()),
         title: sighting.title.clone(),
         published: sighting.published.map(millis),
-        authors: sighting
-            .authors
-            .iter()
-            .map(|it| PersonRecord { name: it.name.clone(), url: spelt(it.url.as_ref()) })
-            .collect(),
+        authors: sighting.authors.iter().map(person_record).collect(),
         categories: sighting.categories.clone(),
         enclosures: sighting.enclosures.iter().map(enclosure_record).collect(),
         language: sighting.language.clone(),
@@ -220,7 +255,58 @@ fn sighting_record(sighting: &Sighting) -> SightingRecord {
         fingerprint: sighting.fingerprint,
         reading: sighting.reading,
         matched: sighting.matched.map(|seq| seq.0),
+        related: Some(related.iter().map(related_record).collect::<Vec<_>>()).filter(|related| !related.is_empty()),
+        origin: origin.as_ref().map(origin_record),
+        duration: duration.map(|duration| duration.as_secs()),
+        episode: *episode,
+        season: *season,
+        is_explicit: *is_explicit,
     }
+}
+
+fn person_record(person: &Person) -> PersonRecord {
+    PersonRecord { name: person.name.clone(), url: spelt(person.url.as_ref()) }
+}
+
+fn person(record: PersonRecord) -> Person {
+    Person { name: record.name, url: address(record.url) }
+}
+
+fn related_byte(kind: RelatedKind) -> u8 {
+    match kind {
+        RelatedKind::Comments => 1,
+        RelatedKind::Transcript => 2,
+        RelatedKind::Chapters => 3,
+        RelatedKind::Image => 4,
+        RelatedKind::Subject => 5,
+    }
+}
+
+fn related_record(related: &Related) -> RelatedRecord {
+    let Related { kind, url, media_type } = related;
+    RelatedRecord { kind: related_byte(*kind), url: url.as_str().to_owned(), media_type: media_type.clone() }
+}
+
+/// `None` for a kind of a later version.
+fn related(record: RelatedRecord) -> Option<Related> {
+    let kind = RelatedKind::ALL.into_iter().find(|kind| related_byte(*kind) == record.kind)?;
+    Some(Related { kind, url: Url::parse(&record.url).ok()?, media_type: record.media_type })
+}
+
+fn origin_record(origin: &Origin) -> OriginRecord {
+    let Origin { title, url, feed, id, updated } = origin;
+    OriginRecord {
+        title: title.clone(),
+        url: spelt(url.as_ref()),
+        feed: spelt(feed.as_ref()),
+        id: id.clone(),
+        updated: updated.map(millis),
+    }
+}
+
+fn origin(record: OriginRecord) -> Origin {
+    let OriginRecord { title, url, feed, id, updated } = record;
+    Origin { title, url: address(url), feed: address(feed), id, updated: updated.map(instant) }
 }
 
 fn sighting(record: SightingRecord) -> Sighting {
@@ -235,10 +321,18 @@ fn sighting(record: SightingRecord) -> Sighting {
         url: address(record.url),
         title: record.title,
         published: record.published.map(instant),
-        authors: record.authors.into_iter().map(|it| Person { name: it.name, url: address(it.url) }).collect(),
+        authors: record.authors.into_iter().map(person).collect(),
         categories: record.categories,
         enclosures: record.enclosures.into_iter().filter_map(enclosure).collect(),
         language: record.language,
+        particulars: Particulars {
+            related: record.related.unwrap_or_default().into_iter().filter_map(related).collect(),
+            origin: record.origin.map(origin),
+            duration: record.duration.map(Duration::from_secs),
+            episode: record.episode,
+            season: record.season,
+            is_explicit: record.is_explicit,
+        },
         text: record.text.map(TextName),
         ground: ground(record.ground),
         score: record.score,
@@ -513,6 +607,47 @@ struct SourceRecord {
     document: Option<DocumentRecord>,
     #[n(23)]
     polls: Option<Vec<PollRecord>>,
+    #[n(30)]
+    about: Option<AboutRecord>,
+}
+
+/// What a source's document says about itself.
+#[derive(Encode, Decode)]
+struct AboutRecord {
+    #[n(0)]
+    id: Option<String>,
+    #[n(1)]
+    description: Option<String>,
+    #[n(2)]
+    language: Option<String>,
+    #[n(3)]
+    image: Option<String>,
+    #[n(4)]
+    rights: Option<String>,
+    #[n(5)]
+    authors: Vec<PersonRecord>,
+    #[n(6)]
+    categories: Vec<String>,
+}
+
+/// `None` for a document that says nothing.
+fn about_record(about: &About) -> Option<AboutRecord> {
+    let About { id, description, language, image, rights, authors, categories } = about;
+    (*about != About::default()).then(|| AboutRecord {
+        id: id.clone(),
+        description: description.clone(),
+        language: language.clone(),
+        image: spelt(image.as_ref()),
+        rights: rights.clone(),
+        authors: authors.iter().map(person_record).collect(),
+        categories: categories.clone(),
+    })
+}
+
+fn about(record: AboutRecord) -> About {
+    let AboutRecord { id, description, language, image, rights, authors, categories } = record;
+    let authors = authors.into_iter().map(person).collect();
+    About { id, description, language, image: address(image), rights, authors, categories }
 }
 
 /// What a source's document held.
@@ -610,6 +745,7 @@ pub fn write_source(state: &SourceState) -> Vec<u8> {
         quiet_days: Some(facts.rhythm.quiet_days).filter(|days| *days > 0),
         named: spelt(state.named.as_ref()),
         document: state.document.as_ref().map(document_record),
+        about: about_record(&state.about),
         polls: Some(state.polls.iter().map(poll_record).collect::<Vec<_>>()).filter(|polls| !polls.is_empty()),
     })
 }
@@ -646,6 +782,7 @@ pub fn read_source(bytes: &[u8]) -> Result<SourceState, StoreError> {
         entries: record.entries,
         last_change: record.last_change.map(instant),
         document: record.document.as_ref().map(document),
+        about: record.about.map(about).unwrap_or_default(),
         polls: record.polls.unwrap_or_default().into_iter().filter_map(poll).collect(),
     })
 }
@@ -679,6 +816,31 @@ pub fn write_changed(entries: &[Seq]) -> Vec<u8> {
 pub fn read_changed(bytes: &[u8]) -> Result<Vec<Seq>, StoreError> {
     let record: ChangedRecord = read("the journal", bytes)?;
     Ok(record.entries.into_iter().map(Seq).collect())
+}
+
+/// Two lists of one length: a record of a hundred places is half as long as one that names the fields of each.
+#[derive(Encode, Decode)]
+struct PlacesRecord {
+    #[n(0)]
+    times: Vec<i64>,
+    #[n(1)]
+    entries: Vec<u64>,
+}
+
+pub fn write_places(places: &[Place]) -> Vec<u8> {
+    write(&PlacesRecord {
+        times: places.iter().map(|place| millis(place.sort_at)).collect(),
+        entries: places.iter().map(|place| place.seq.0).collect(),
+    })
+}
+
+pub fn read_places(bytes: &[u8]) -> Result<Vec<Place>, StoreError> {
+    let record: PlacesRecord = read("an archive page", bytes)?;
+    if record.times.len() != record.entries.len() {
+        return Err(damaged("an archive page", "has times without entries, or entries without times"));
+    }
+    let places = record.times.into_iter().zip(record.entries);
+    Ok(places.map(|(time, entry)| Place { sort_at: instant(time), seq: Seq(entry) }).collect())
 }
 
 /// What of a topic decides its membership, and which generation of memberships follows it.

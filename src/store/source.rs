@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::model::Timestamp;
+use crate::model::document::About;
 use crate::model::source::Validators;
 use crate::schedule;
 use crate::text;
@@ -21,6 +22,8 @@ pub struct SourceState {
     /// The document's own title and site.
     pub title: Option<String>,
     pub site: Option<Url>,
+    /// What else the document says about itself.
+    pub about: About,
     /// What went wrong at the last poll, in a sentence; `None` when nothing did.
     pub problem: Option<String>,
     /// Oddities of the last document that were tolerated.

@@ -1,6 +1,8 @@
 //! HTML and titles → the text that a person reads, and text → words that compare as people expect.
 
+pub mod addresses;
 pub mod difference;
+pub mod language;
 pub mod markup;
 mod tags;
 

@@ -280,10 +280,11 @@ fn entries_within_other_things_are_no_entries() {
 fn all_that_an_entry_carries_is_there() {
     let parsed = read(
         b"<rss xmlns:feedburner=\"http://rssnamespace.org/feedburner/ext/1.0\"><channel><ttl>30</ttl><sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>
-        <skipHours><hour>0</hour><hour>24</hour><hour>7</hour></skipHours><skipDays><day>Sunday</day></skipDays><language>de</language>
+        <skipHours><hour>0</hour><hour>24</hour><hour>7</hour></skipHours><skipDays><day>Sunday</day></skipDays><language>de</language><copyright>&#169; B</copyright>
+        <description>All of B</description><managingEditor>b@base.example (The B)</managingEditor><category>News</category><image><url>/logo.png</url></image>
         <atom:link rel=\"hub\" href=\"https://hub.example/\"/><atom:link rel=\"self\" href=\"/feed\"/><itunes:new-feed-url>https://new.example/</itunes:new-feed-url>
         <item><title>a</title><link>/p</link><feedburner:origLink>/o</feedburner:origLink><comments>/c</comments>
-        <source url=\"https://s.example/rss\">The Source</source><itunes:duration>1:02</itunes:duration><itunes:episode>7</itunes:episode>
+        <source url=\"https://user:secret@s.example/rss\">The Source</source><itunes:explicit>Clean</itunes:explicit><itunes:duration>1:02</itunes:duration><itunes:episode>7</itunes:episode>
         <podcast:transcript url=\"/t.vtt\" type=\"text/vtt\"/><podcast:chapters url=\"/c.json\"/><media:thumbnail url=\"/i.jpg\"/>
         <enclosure url=\"/a.mp3\" type=\"audio/mpeg\" length=\"12\"/><guid isPermaLink=\"false\">1</guid></item></channel></rss>",
         None,
@@ -294,20 +295,43 @@ fn all_that_an_entry_carries_is_there() {
         (header.skip_hours.as_slice(), header.skip_days.as_slice()),
         (&[0, 0, 7][..], &[chrono::Weekday::Sun][..])
     );
-    assert_eq!((header.language.as_deref(), header.hubs.len()), (Some("de"), 1));
+    let about = &header.about;
+    assert_eq!((about.language.as_deref(), header.hubs.len()), (Some("de"), 1));
+    assert_eq!((about.rights.as_deref(), about.description.as_deref()), (Some("© B"), Some("All of B")));
+    assert_eq!((about.authors[0].name.as_str(), about.categories.as_slice()), ("The B", &["News".to_owned()][..]));
+    assert_eq!(about.image.as_ref().map(Url::as_str), Some("https://base.example/logo.png"));
+    assert!(seen.authors.is_empty());
+    assert_eq!(seen.particulars.is_explicit, Some(false));
     assert_eq!(header.self_address.as_ref().map(Url::as_str), Some("https://base.example/feed"));
     assert_eq!(header.moved.as_ref().map(Url::as_str), Some("https://new.example/"));
     assert_eq!(seen.original.as_ref().map(Url::as_str), Some("https://base.example/o"));
     assert_eq!(seen.guid.as_ref().and_then(|guid| guid.is_permalink), Some(false));
-    assert_eq!((seen.duration.map(|time| time.as_secs()), seen.episode), (Some(62), Some(7)));
-    let origin = seen.origin.as_ref().unwrap();
+    assert_eq!((seen.particulars.duration.map(|time| time.as_secs()), seen.particulars.episode), (Some(62), Some(7)));
+    let origin = seen.particulars.origin.as_ref().unwrap();
     assert_eq!(
         (origin.title.as_deref(), origin.feed.as_ref().map(Url::as_str)),
         (Some("The Source"), Some("https://s.example/rss"))
     );
-    let kinds: Vec<RelatedKind> = seen.related.iter().map(|related| related.kind).collect();
+    let kinds: Vec<RelatedKind> = seen.particulars.related.iter().map(|related| related.kind).collect();
     assert_eq!(kinds, [RelatedKind::Comments, RelatedKind::Transcript, RelatedKind::Chapters, RelatedKind::Image]);
     assert_eq!(seen.enclosures[0].length, Some(12));
+}
+
+#[test]
+fn what_a_feed_of_atom_says_of_itself_and_of_another_is_there() {
+    let parsed = read(
+        b"<feed xmlns=\"http://www.w3.org/2005/Atom\"><id>tag:base.example,2026:feed</id><rights>CC BY</rights><author><name>B</name></author>
+        <category term=\"news\"/><entry><id>1</id><title>a</title><source><id>tag:s.example,2026:feed</id><title>S</title>
+        <updated>2026-01-02T03:04:05Z</updated><link href=\"https://s.example/\"/><link rel=\"self\" href=\"https://s.example/atom\"/></source></entry></feed>",
+        None,
+    );
+    let (about, seen) = (&parsed.header.about, &parsed.observations[0]);
+    assert_eq!((about.id.as_deref(), about.rights.as_deref()), (Some("tag:base.example,2026:feed"), Some("CC BY")));
+    assert_eq!((about.authors[0].name.as_str(), about.categories.as_slice()), ("B", &["news".to_owned()][..]));
+    let origin = seen.particulars.origin.as_ref().unwrap();
+    assert_eq!(origin.id.as_deref(), Some("tag:s.example,2026:feed"));
+    assert_eq!(origin.updated.map(|at| at.to_rfc3339()), Some("2026-01-02T03:04:05+00:00".to_owned()));
+    assert_eq!(origin.feed.as_ref().map(Url::as_str), Some("https://s.example/atom"));
 }
 
 #[test]

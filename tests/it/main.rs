@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod access;
+mod away;
+mod browser;
 mod classes;
 mod daemon;
 mod finding;
@@ -14,11 +17,14 @@ mod origin;
 mod pages;
 mod power;
 mod program;
+mod query;
 mod reading;
 mod recovery;
 mod rehearsal;
 mod reissue;
 mod rules;
+mod searching;
 mod stories;
 mod tidy;
+mod valid;
 mod why;

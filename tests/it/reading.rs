@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The captured feeds beside the project, if they are there.
-fn captured() -> Option<PathBuf> {
+pub(crate) fn captured() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/feeds");
     let named = std::env::var_os("FEEDMILL_FIXTURES").map(PathBuf::from);
     named.or(Some(beside)).filter(|folder| folder.is_dir())
 }
 
 /// Every captured document.
-fn documents(folder: PathBuf) -> Vec<Vec<u8>> {
+pub(crate) fn documents(folder: PathBuf) -> Vec<Vec<u8>> {
     let (mut folders, mut documents) = (vec![folder], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

@@ -63,6 +63,7 @@ impl<'a> Entry<'_, 'a> {
             duration: self.text(&[Element::Duration]).and_then(|text| duration(&text)),
             episode: number(Element::Episode),
             season: number(Element::Season),
+            is_explicit: self.text(&[Element::Explicit]).and_then(|text| explicit(&text)),
             language: self
                 .text(&[Element::Language])
                 .or_else(|| tree.attribute(self.item, "xml:lang"))
@@ -313,6 +314,15 @@ fn duration(text: &str) -> Option<Duration> {
         seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
     }
     (0 < seconds && seconds < 4 * 86_400).then(|| Duration::from_secs(seconds))
+}
+
+/// `itunes:explicit` in all its spellings.
+fn explicit(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "explicit" => Some(true),
+        "no" | "false" | "clean" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use crate::parse::normalise::names::Element;
 use crate::parse::normalise::tree::Id;
 use crate::parse::normalise::write::{self, Claim};
 use crate::parse::normalise::{Document, HeaderBeside, href};
+use crate::text::visible_title;
 
+/// Categories of a feed that are kept.
+const CATEGORIES: usize = 20;
 /// Links of a feed that lead on.
 const LINKS: &[&str] = &["self", "hub", "next", "prev-archive", "current"];
 
@@ -40,10 +43,10 @@ pub(super) fn write(document: &Document<'_>, out: &mut String) -> HeaderBeside {
             write::element(out, "logo", &address);
         }
     }
-    if document.is_atom {
-        for person in holders.iter().flat_map(|holder| document.people(*holder, Element::Author)) {
-            person.write(out);
-        }
+    let people = |element| holders.iter().flat_map(|holder| document.people(*holder, element)).collect::<Vec<_>>();
+    let authors = Some(people(Element::Author)).filter(|people| !people.is_empty());
+    for person in authors.unwrap_or_else(|| people(Element::OtherAuthor)) {
+        person.write(out);
     }
     beside(document, &all)
 }
@@ -94,6 +97,9 @@ fn beside(document: &Document<'_>, all: &impl Fn(Element) -> Vec<Id>) -> HeaderB
     let text = |element| all(element).into_iter().find_map(|id| tree.text(id));
     let base = || document.base(document.tree.root?);
     HeaderBeside {
+        id: text(Element::Guid).filter(|_| document.is_atom).map(Cow::into_owned),
+        rights: text(Element::Rights).map(|text| visible_title(&text)).filter(|text| !text.is_empty()),
+        categories: categories(document, &all(Element::Category)),
         ttl_minutes: text(Element::Ttl).and_then(|text| text.split('.').next()?.parse().ok()),
         period: period(text(Element::UpdatePeriod).as_deref(), text(Element::UpdateFrequency).as_deref()),
         moved: text(Element::NewAddress).and_then(|text| href(&text, base().as_deref())),
@@ -107,6 +113,13 @@ fn beside(document: &Document<'_>, all: &impl Fn(Element) -> Vec<Id>) -> HeaderB
             .filter_map(|day| day.parse().ok())
             .collect(),
     }
+}
+
+/// What the whole feed is filed under.
+fn categories(document: &Document<'_>, found: &[Id]) -> Vec<String> {
+    let tree = &document.tree;
+    let named = |id: &Id| tree.attribute(*id, "term").or_else(|| document.text(*id));
+    found.iter().filter_map(named).map(|text| visible_title(&text)).take(CATEGORIES).collect()
 }
 
 fn within(document: &Document<'_>, holders: &[Id], element: Element) -> Vec<String> {

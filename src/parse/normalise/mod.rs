@@ -55,12 +55,18 @@ pub(super) struct Beside {
     pub(super) duration: Option<Duration>,
     pub(super) episode: Option<u32>,
     pub(super) season: Option<u32>,
+    pub(super) is_explicit: Option<bool>,
     pub(super) language: Option<String>,
 }
 
 /// What a feed carries besides Atom's own.
 #[derive(Debug, Default)]
 pub(super) struct HeaderBeside {
+    /// `atom:id`.
+    pub(super) id: Option<String>,
+    /// Plain text.
+    pub(super) rights: Option<String>,
+    pub(super) categories: Vec<String>,
     pub(super) ttl_minutes: Option<u32>,
     /// `sy:updatePeriod` by `sy:updateFrequency`.
     pub(super) period: Option<Duration>,

@@ -3,6 +3,8 @@
 //! Written here and not taken from a cache crate: an answer is outdated by a revision and not by its age, the bound is shared with
 //! what is kept ready, and a flight must outlive the reader who began it.
 
+mod listings;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,10 +12,12 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock;
 use crate::model::Timestamp;
+use crate::published;
 use crate::published::representation::Representation;
 use crate::published::request::{FeedRequest, Refusal};
 use crate::published::why::Question;
 use crate::published::{Accounting, Door, Opening, Published, Writing};
+use crate::select::cache::listings::Listings;
 use crate::select::catalogue::Catalogue;
 use crate::select::fragments;
 use crate::select::page::SelectError;
@@ -37,6 +41,7 @@ pub struct Cache {
     // Held for a look only, never over a rendering.
     state: Arc<Mutex<State>>,
     accounts: Arc<Semaphore>,
+    listings: Listings,
     /// Where flights run: apart from the runtimes that serve, and independent of the readers who wait for them.
     runtime: tokio::runtime::Handle,
 }
@@ -68,18 +73,19 @@ impl Cache {
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let accounts = Arc::new(Semaphore::new(ACCOUNTS));
-        Self { door, catalogue, revisions, published, state: Arc::default(), accounts, runtime }
+        let listings = Listings::default();
+        Self { door, catalogue, revisions, published, state: Arc::default(), accounts, listings, runtime }
     }
 
     /// `None` for a feed that there is not.
     fn stamp(&self, request: &FeedRequest, now: Timestamp) -> Option<Stamp> {
         let catalogue = Arc::clone(&self.catalogue.borrow());
-        let feed = catalogue.feed_id(&request.feed)?;
+        let feed = catalogue.of(request.audience).feed_id(&request.feed)?;
         // A topic that is worked out anew changes what is found by it, also in feeds that do not change themselves.
         let asks_for_topics = request.topic.is_some() || request.query.is_some();
         let revision = if asks_for_topics { self.revisions.of_any() } else { self.revisions.of(&feed) };
         let is_relative = request.query.as_ref().is_some_and(|query| query.to_lowercase().contains("newer"))
-            || catalogue.topic(&request.feed).is_some_and(|topic| topic.max_age.is_some());
+            || request.archive.is_none() && catalogue.topic(&request.feed).is_some_and(|topic| topic.max_age.is_some());
         Some(Stamp { revision, minute: if is_relative { now.timestamp().div_euclid(60) } else { 0 } })
     }
 
@@ -161,6 +167,10 @@ impl Door for Cache {
             answer
         });
         Box::pin(async move { flight.await.unwrap_or(Err(Refusal::Failed)) })
+    }
+
+    fn listing(&self, request: FeedRequest) -> published::Listings {
+        listings::listing(self, request)
     }
 }
 

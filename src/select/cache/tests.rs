@@ -6,8 +6,10 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::config::{self, Surroundings};
+use crate::model::access::Audience;
 use crate::model::feed::{FeedId, FeedName, Format};
 use crate::model::source::{Scope, SourceKey, TopicKey};
+use crate::published::listing::Listing;
 use crate::published::why::{Account, Asked, NoFeed};
 
 /// A door that counts, and opens once for each permit.
@@ -40,6 +42,16 @@ impl Door for Counter {
             let account = Account::NoFeed(NoFeed { text: question.feed.unwrap_or_default() });
             let written = write(&account);
             Ok((account, written))
+        })
+    }
+
+    fn listing(&self, request: FeedRequest) -> published::Listings {
+        let counting = Arc::clone(&self.0);
+        Box::pin(async move {
+            counting.permits.acquire().await.unwrap().forget();
+            counting.opened.fetch_add(1, Ordering::Relaxed);
+            let (title, feed) = ("x".repeat(counting.size), request.feed);
+            Ok(Arc::new(Listing { title, feed, entries: Vec::new(), next: None }))
         })
     }
 }
@@ -151,7 +163,7 @@ async fn too_many_accounts_are_not_made_at_once() {
     let ask = || {
         let asked = Asked::Address("https://a.example/1".parse().unwrap());
         let write = Box::new(|_: &Account| Representation::new("text/plain", Vec::new(), Timestamp::UNIX_EPOCH));
-        setup.cache.account(Question { asked, feed: None }, write)
+        setup.cache.account(Question { asked, feed: None, audience: Audience::Public }, write)
     };
     let waiting: Vec<_> = (0..ACCOUNTS).map(|_| ask()).collect();
     assert_eq!(ask().await.unwrap_err(), Refusal::Busy);
@@ -187,5 +199,31 @@ async fn what_depends_on_the_time_is_made_anew_every_minute() {
         let stamps = [0, 59, 60].map(|seconds| setup.cache.stamp(&request, at(seconds)).unwrap());
         assert_eq!(stamps[0], stamps[1], "{request:?}");
         assert_eq!(stamps[0] != stamps[2], is_relative, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_is_made_once_until_its_feed_changes() {
+    let setup = setup(usize::MAX >> 4, 10);
+    let rss = FeedRequest { format: Format::Rss, ..source("a") };
+    for (request, expected) in [(source("a"), 1), (rss, 1), (query("x"), 2), (query("x"), 2)] {
+        assert!(setup.cache.listing(request.clone()).await.is_ok());
+        assert_eq!(setup.counting.opened.load(Ordering::Relaxed), expected, "{request:?}");
+    }
+    setup.revisions.change(None);
+    assert!(setup.cache.listing(source("a")).await.is_ok());
+    assert_eq!(setup.counting.opened.load(Ordering::Relaxed), 3);
+    assert!(matches!(setup.cache.listing(source("nobody")).await, Err(Refusal::NotFound(_))));
+}
+
+#[tokio::test]
+async fn too_many_listings_are_not_made_at_once() {
+    let setup = setup(0, 10);
+    let waiting: Vec<_> =
+        (0..listings::AT_ONCE).map(|number| setup.cache.listing(query(&format!("q{number}")))).collect();
+    assert_eq!(setup.cache.listing(query("one more")).await.unwrap_err(), Refusal::Busy);
+    setup.counting.permits.add_permits(listings::AT_ONCE);
+    for listing in waiting {
+        assert!(listing.await.is_ok());
     }
 }

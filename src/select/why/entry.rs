@@ -12,7 +12,7 @@ use crate::published::why::{
 };
 use crate::select::catalogue::Catalogue;
 use crate::select::likeness;
-use crate::select::why::{Known, OTHERS, feeds, other, page, source_name, source_of, sources};
+use crate::select::why::{Known, OTHERS, feeds, other, page, read, source_name, source_of, sources};
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::text::difference::{self, Piece};
@@ -136,7 +136,11 @@ fn nearest(known: &Known<'_>, entry: &Entry) -> Result<Option<NearestAccount>, S
         _ => None,
     };
     let Some((sighting, nearest)) = nearest.or(by_words) else { return Ok(None) };
-    let Some(found) = known.store.entry(nearest.entry)? else { return Ok(None) };
+    let Some(found) = read(known, nearest.entry)? else { return Ok(None) };
+    // The verdict quotes its text.
+    if !found.sightings.iter().any(|other| other.seq == nearest.sighting) {
+        return Ok(None);
+    }
     Ok(Some(NearestAccount {
         entry: other(known.catalogue, &found),
         source: source_name(known.catalogue, sighting),
@@ -156,7 +160,7 @@ pub fn by_keys(known: &Known<'_>, entry: &Entry, sighting: &Sighting) -> Result<
         for seq in known.store.sharing(key)? {
             let is_other = seq != entry.seq && !others.iter().any(|other| other.seq == seq);
             if is_other && others.len() < OTHERS {
-                others.extend(known.store.entry(seq)?);
+                others.extend(read(known, seq)?);
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::query::{Branching, Explained, Query};
 use crate::select::candidate::{SourceFacts, with_candidate};
 use crate::select::catalogue::Catalogue;
 use crate::select::page::{self, PAGE, SCAN, SelectError};
+use crate::select::visible::visible;
 use crate::select::why::{Known, OTHERS, source_name};
 use crate::store::engine::StoreError;
 use crate::store::keys::Place;
@@ -19,7 +20,7 @@ use crate::store::keys::Place;
 ///
 /// # Errors
 /// A sentence with the nearest name.
-pub(super) fn named(catalogue: &Catalogue, name: &str) -> Result<FeedName, String> {
+pub fn named(catalogue: &Catalogue, name: &str) -> Result<FeedName, String> {
     let topic = |key: &str| TopicKey::new(key).ok().map(FeedName::Topic);
     let source = |key: &str| SourceKey::new(key).ok().map(FeedName::Source);
     let read = match name.split_once('/') {
@@ -164,12 +165,18 @@ fn in_document(
         verdict.reasons.insert(0, format!("It is too old for the topic's `max_age`: it was published on {published}."));
         return Ok(());
     }
-    let mut request = FeedRequest::plain(feed.clone(), Format::Atom);
+    let audience = catalogue.config.access.audience(feed);
+    let seen_by = catalogue.of(audience);
+    if seen_by.is_partial() && visible(entry.clone(), seen_by).is_none() {
+        verdict.reasons.insert(0, "It came from private sources only, and the feed is public.".to_owned());
+        return Ok(());
+    }
+    let mut request = FeedRequest { audience, ..FeedRequest::plain(feed.clone(), Format::Atom) };
     for number in 1..=SCAN / PAGE {
         let selection = match page::select(store, catalogue, &request, *now) {
             Ok(selection) => selection,
             Err(SelectError::Store(error)) => return Err(error),
-            Err(SelectError::Refused(_) | SelectError::Unknown(_)) => return Ok(()),
+            Err(_) => return Ok(()),
         };
         if selection.entries.iter().any(|presented| presented.id == entry.id) {
             on_page(number, verdict);

@@ -11,9 +11,11 @@ use crate::merge::identify;
 use crate::merge::nearest::Nearest;
 use crate::merge::present;
 use crate::model::Timestamp;
+use crate::model::access::Audience;
 use crate::model::entry::{Entry, PublicId, Seq, Sighting};
 use crate::published::why::{Account, Asked, MissingAccount, Moment, NoFeed, OtherEntry, Question, RemovedAccount};
 use crate::select::catalogue::Catalogue;
+use crate::select::visible::visible;
 use crate::store::engine::StoreError;
 use crate::store::entries::Store;
 use crate::store::tombstone::Tombstone;
@@ -35,13 +37,22 @@ pub struct Known<'a> {
 pub type FindNearest<'a> = dyn Fn(&Known<'_>, &Entry, &Sighting) -> Result<Option<Nearest>, StoreError> + 'a;
 
 pub use entry::by_keys;
+pub use feeds::named;
 
 /// Answers a question.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn explain(known: &Known<'_>, question: &Question) -> Result<Account, StoreError> {
-    let feed = match question.feed.as_deref().map(|feed| feeds::named(known.catalogue, feed)) {
+    let catalogue = known.catalogue.of(question.audience);
+    if question.audience == Audience::Full || catalogue.is_partial() {
+        return answer(&Known { catalogue, ..*known }, question);
+    }
+    answer(&Known { catalogue: &catalogue.partial(), ..*known }, question)
+}
+
+fn answer(known: &Known<'_>, question: &Question) -> Result<Account, StoreError> {
+    let feed = match question.feed.as_deref().map(|feed| named(known.catalogue, feed)) {
         None => None,
         Some(Ok(feed)) => Some(feed),
         Some(Err(text)) => return Ok(Account::NoFeed(NoFeed { text })),
@@ -79,9 +90,23 @@ enum Found {
     Nothing,
 }
 
+/// An entry as it may be told.
+fn read(known: &Known<'_>, seq: Seq) -> Result<Option<Entry>, StoreError> {
+    let entry = known.store.entry(seq)?;
+    Ok(match entry {
+        Some(entry) if known.catalogue.is_partial() => visible(entry, known.catalogue).map(|seen| seen.entry),
+        entry => entry,
+    })
+}
+
+/// Whether it may be told that something was here: nobody knows any more which source it was of.
+fn tells_removed(known: &Known<'_>) -> bool {
+    !known.catalogue.is_partial() || known.catalogue.config.access.private.is_empty()
+}
+
 fn with_id(known: &Known<'_>, id: PublicId) -> Result<Found, StoreError> {
     let stored = |id| match known.store.entry_with_id(id)? {
-        Some(seq) => known.store.entry(seq),
+        Some(seq) => read(known, seq),
         None => Ok(None),
     };
     let found = |entry: Entry| {
@@ -93,7 +118,11 @@ fn with_id(known: &Known<'_>, id: PublicId) -> Result<Found, StoreError> {
     }
     let Some(tombstone) = known.store.removed_id(id)? else { return Ok(Found::Nothing) };
     // Its sighting went, and the entry may have others.
-    Ok(stored(tombstone.id)?.map_or(Found::Removed(tombstone.id, tombstone), found))
+    Ok(match stored(tombstone.id)? {
+        Some(entry) => found(entry),
+        None if tells_removed(known) => Found::Removed(tombstone.id, tombstone),
+        None => Found::Nothing,
+    })
 }
 
 /// The id in the address of an entry's page, if it is one of ours.
@@ -111,7 +140,8 @@ fn at_address(known: &Known<'_>, url: &url::Url) -> Result<Found, StoreError> {
     for key in &keys {
         for seq in known.store.sharing(*key)? {
             if !entries.iter().any(|entry| entry.seq == seq)
-                && let Some(entry) = known.store.entry(seq)?
+                && let Some(entry) = read(known, seq)?
+                && entry.sightings.iter().any(|sighting| sighting.keys.contains(key) || !known.catalogue.is_partial())
             {
                 entries.push(entry);
             }
@@ -126,7 +156,7 @@ fn at_address(known: &Known<'_>, url: &url::Url) -> Result<Found, StoreError> {
         let others = entries.take(OTHERS).map(|entry| other(known.catalogue, &entry)).collect();
         return Ok(Found::Entry { entry, others, given_up: None });
     }
-    for key in keys {
+    for key in keys.into_iter().filter(|_| tells_removed(known)) {
         if let Some(tombstone) = known.store.removed_key(key)? {
             return Ok(Found::Removed(tombstone.id, tombstone));
         }

@@ -9,6 +9,7 @@ use crate::select::catalogue::without_secrets;
 use crate::select::why::Known;
 use crate::store::engine::StoreError;
 use crate::store::source::{PastPoll, SourceState};
+use crate::text::addresses;
 
 /// Most sources that are proposed.
 const LIKELY: usize = 10;
@@ -32,7 +33,7 @@ pub(super) fn account(known: &Known<'_>, key: &SourceKey, why: &str) -> Result<O
         why: why.to_owned(),
         last_attempt: state.facts.last_attempt.map(Moment),
         last_success: state.facts.last_success.map(Moment),
-        problem: state.problem,
+        problem: state.problem.map(|problem| addresses::masked(&problem).into_owned()),
         document: state.document.map(|document| DocumentAccount {
             at: Moment(document.at),
             entries: document.entries,
@@ -47,7 +48,7 @@ fn poll(poll: &PastPoll) -> PollAccount {
     PollAccount {
         at: Moment(*at),
         outcome: outcome.name().to_owned(),
-        reason: reason.as_deref().map(str::to_owned),
+        reason: reason.as_deref().map(|reason| addresses::masked(reason).into_owned()),
         entries: *entries,
         new: *new,
         joined: *joined,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::{self, Surroundings};
+use crate::model::access::Audience;
+use crate::model::document::Particulars;
 use crate::model::entry::{Ground, Placement};
 use crate::model::feed::FeedId;
 use crate::model::source::Scope;
@@ -33,6 +35,7 @@ fn entry(seq: u64) -> Entry {
         categories: Vec::new(),
         enclosures: Vec::new(),
         language: None,
+        particulars: Particulars::default(),
         text: None,
         ground: Ground::First,
         score: 1.0,
@@ -75,7 +78,7 @@ fn catalogue(feeds: &str, store: &Store) -> Catalogue {
 fn told(feeds: &str, store: &Store, id: PublicId, feed: &str, nearest: &FindNearest<'_>) -> EntryAccount {
     let catalogue = catalogue(feeds, store);
     let known = Known { store, catalogue: &catalogue, now: at(9), nearest };
-    let question = Question { asked: Asked::Id(id), feed: Some(feed.to_owned()) };
+    let question = Question { asked: Asked::Id(id), feed: Some(feed.to_owned()), audience: Audience::Full };
     match explain(&known, &question).unwrap() {
         Account::Entry(account) => *account,
         other => panic!("{other:?}"),
@@ -128,7 +131,7 @@ fn feeds_are_named_as_people_name_them() {
     let store = store(&[]);
     let feeds = format!("{ONE}topics = [\"world\", \"one\"]\n");
     let catalogue = catalogue(&feeds, &store);
-    let named = |name: &str| feeds::named(&catalogue, name).map(|feed| feed.to_string());
+    let named = |name: &str| named(&catalogue, name).map(|feed| feed.to_string());
     for (name, expected) in [
         ("all", "all"),
         ("world", "topics/world"),

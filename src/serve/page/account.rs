@@ -28,7 +28,7 @@ struct MissingPage<'a> {
 }
 
 /// The page; `root` leads from it to the front page.
-pub(in crate::serve) fn page(account: &Account, status: &Status, root: &'static str) -> String {
+pub(in crate::serve) fn page(account: &Account, status: &Status, root: &str) -> String {
     let frame = Frame::new(status, root);
     let written = match account {
         Account::Entry(entry) => EntryPage { frame, entry, feeds: feeds(entry) }.render(),

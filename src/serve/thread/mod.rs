@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl Thread {
             tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.connect(stream),
+                    Ok((stream, peer)) => self.connect(stream, peer.ip()),
                     Err(error) if is_of_one_connection(&error) => {}
                     // Out of file descriptors: those who are connected are answered on, and their leaving makes room.
                     Err(error) => {
@@ -94,7 +94,7 @@ impl Thread {
         Ok(())
     }
 
-    fn connect(&mut self, stream: TcpStream) {
+    fn connect(&mut self, stream: TcpStream, peer: IpAddr) {
         let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
             // As much as the socket takes at once, which is all of it.
             let _ = stream.try_write(FULL);
@@ -108,6 +108,7 @@ impl Thread {
             service: self.shared.service.clone(),
             router: self.shared.router.clone(),
             pulse: Arc::clone(&pulse),
+            peer: Some(peer),
         };
         let connection = Connection::new(stream, answering, Arc::clone(&pulse));
         let task = self.tasks.spawn(async move {

@@ -35,7 +35,8 @@ fn server(connections: usize, patience: Patience) -> Server {
     let ready = Representation::new("text/plain", b"ready".to_vec(), Timestamp::UNIX_EPOCH);
     published.put(FeedName::All, Format::Atom, Arc::new(ready));
     let counters = Arc::new(Counters::default());
-    let service = Service { published: Arc::clone(&published), door: Arc::new(Echo), counters: Arc::clone(&counters), hub: None };
+    let service =
+        Service { published: Arc::clone(&published), door: Arc::new(Echo), counters: Arc::clone(&counters), hub: None };
     let stop = CancellationToken::new();
     let listeners = listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let address = listeners.address;
@@ -240,7 +241,7 @@ fn the_best_coding_that_is_made_is_sent() {
             "HEAD /all.atom HTTP/1.1\r\nhost: x\r\naccept-encoding: {accepted}\r\nconnection: close\r\n\r\n"
         ));
         let text = text.to_lowercase();
-        assert!(text.contains("vary: accept-encoding\r\n"), "{text}");
+        assert!(text.contains("vary: accept-encoding, sec-fetch-dest\r\n"), "{text}");
         text.lines().find_map(|line| line.strip_prefix("content-encoding: ")).map(str::to_owned)
     };
     assert_eq!(coded("br, zstd, gzip").as_deref(), Some("gzip"));
@@ -252,4 +253,70 @@ fn the_best_coding_that_is_made_is_sent() {
     assert_eq!(coded("zstd, gzip;q=0.5").as_deref(), Some("zstd"));
     assert_eq!(coded("gzip, br;q=0.5").as_deref(), Some("gzip"));
     assert_eq!(coded("identity"), None);
+}
+
+#[test]
+fn a_browser_that_opens_a_feed_is_shown_a_page_and_nobody_else_is() {
+    let server = server(9, PATIENT);
+    let ask = |more: &str| {
+        let text = server.told(&format!(
+            "GET /all.atom HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n{more}connection: close\r\n\r\n"
+        ));
+        (text.contains("This address is a feed"), text.ends_with("ready"))
+    };
+    assert_eq!(ask(""), (false, true));
+    assert_eq!(ask("sec-fetch-mode: cors\r\nsec-fetch-dest: empty\r\n"), (false, true));
+    assert_eq!(ask("sec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n"), (true, false));
+}
+
+/// A frame of HTTP/2 (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// The head of a GET (RFC 7541 §6), which is the whole request.
+fn get(stream: u8, path: &str) -> Vec<u8> {
+    let length = u8::try_from(path.len()).unwrap();
+    frame(1, 0x5, stream, &[&[0x82, 0x86, 0x04, length], path.as_bytes(), &[0x01, 1, b'x']].concat())
+}
+
+#[test]
+fn readers_who_begin_with_http_2_are_answered_in_it_several_requests_at_once() {
+    let server = server(9, PATIENT);
+    let mut stream = server.connect();
+    let settings = frame(4, 0, 0, &[]);
+    let begun = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*settings, &get(1, "/all.atom"), &get(3, "/healthz")].concat();
+    stream.write_all(&begun).unwrap();
+    let (mut bodies, mut ended) = ([Vec::new(), Vec::new()], 0);
+    while ended < 2 {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).unwrap();
+        let number = usize::from(head[8] / 2);
+        match head[3] {
+            0 => bodies[number].extend(payload),
+            1 => assert_eq!(payload[0], 0x88, "the status is 200"),
+            _ => continue,
+        }
+        ended += u32::from(head[4] & 1);
+    }
+    let expected = server.published.get(&FeedName::All, Format::Atom).unwrap();
+    assert_eq!(bodies[0], expected.identity.body);
+    assert_eq!(bodies[1], b"ok\n");
+}
+
+#[test]
+fn what_begins_like_http_2_and_is_not_harms_nobody() {
+    let server = server(9, PATIENT);
+    for text in ["P", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "PRI / HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut stream = server.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let told = rest(&mut stream);
+        assert!(!told.contains("200 OK"), "{text}: {told}");
+    }
+    let told = server.told("POST /all.atom HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    assert!(told.starts_with("HTTP/1.1 405"), "{told}");
 }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person};
+use crate::model::document::{Enclosure, Guid};
 use crate::model::entry::{Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, TopicKey, Validators};
 use crate::schedule;
+use crate::store::portable::particulars::{AboutForm, ParticularsForm, PersonForm};
 use crate::store::portable::value::{Bytes, Hash, Id, Millis, hex};
 use crate::store::record::RuleRecord;
 use crate::store::source::{DocumentFacts, PastPoll, PollOutcome, SourceState};
@@ -41,6 +42,8 @@ pub(super) struct SightingForm {
     enclosures: Vec<EnclosureForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     language: Option<String>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    particulars: ParticularsForm,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<Hash>,
     ground: String,
@@ -61,14 +64,6 @@ struct GuidForm {
     value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     is_permalink: Option<bool>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PersonForm {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,6 +128,8 @@ pub(super) struct SourceForm {
     quiet_days: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     document: Option<DocumentForm>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    about: AboutForm,
     /// Oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     polls: Vec<PollForm>,
@@ -249,6 +246,7 @@ pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
         categories,
         enclosures,
         language,
+        particulars,
         text,
         ground,
         score,
@@ -269,10 +267,7 @@ pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
         url: url.map(String::from),
         title,
         published: published.map(Millis::of),
-        authors: authors
-            .into_iter()
-            .map(|Person { name, url }| PersonForm { name, url: url.map(String::from) })
-            .collect(),
+        authors: authors.into_iter().map(PersonForm::of).collect(),
         categories,
         enclosures: enclosures
             .into_iter()
@@ -284,6 +279,7 @@ pub(super) fn sighting_form(sighting: Sighting) -> SightingForm {
             })
             .collect(),
         language,
+        particulars: ParticularsForm::of(particulars),
         text: text.map(|hash| Hash(hash.0)),
         ground: ground.name().to_owned(),
         score,
@@ -306,9 +302,6 @@ pub(super) fn sighting(form: &SightingForm) -> Result<Sighting, String> {
         let (media_type, title) = (media_type.clone(), title.clone());
         Ok::<_, String>(Enclosure { url: address(url)?, media_type, length: *length, title })
     };
-    let author = |form: &PersonForm| {
-        Ok::<_, String>(Person { name: form.name.clone(), url: form.url.as_deref().map(address).transpose()? })
-    };
     Ok(Sighting {
         seq: Seq(form.seq),
         source: Scope(form.scope.as_str().into()),
@@ -320,10 +313,11 @@ pub(super) fn sighting(form: &SightingForm) -> Result<Sighting, String> {
         url: form.url.as_deref().map(address).transpose()?,
         title: form.title.clone(),
         published: instant(form.published)?,
-        authors: form.authors.iter().map(author).collect::<Result<_, _>>()?,
+        authors: form.authors.iter().map(PersonForm::person).collect::<Result<_, _>>()?,
         categories: form.categories.clone(),
         enclosures: form.enclosures.iter().map(enclosure).collect::<Result<_, _>>()?,
         language: form.language.clone(),
+        particulars: form.particulars.read()?,
         text: form.text.map(|hash| TextName(hash.0)),
         ground: ground.ok_or_else(|| format!("`{}` is no ground", form.ground))?,
         score: form.score,
@@ -377,6 +371,7 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         entries,
         last_change,
         document,
+        about,
         polls,
     } = state;
     let schedule::Facts {
@@ -414,6 +409,7 @@ pub(super) fn source_form(scope: String, state: SourceState) -> SourceForm {
         quiet_hours,
         quiet_days,
         document: document.map(document_form),
+        about: AboutForm::of(about),
         polls: polls.into_iter().map(poll_form).collect(),
     }
 }
@@ -451,6 +447,7 @@ pub(super) fn source_state(form: &SourceForm) -> Result<SourceState, String> {
         entries: form.entries,
         last_change: instant(form.last_change)?,
         document: form.document.as_ref().map(document).transpose()?,
+        about: form.about.read()?,
         polls: form.polls.iter().map(poll).collect::<Result<_, _>>()?,
     })
 }

@@ -6,6 +6,7 @@
 
 mod form;
 mod line;
+mod particulars;
 mod value;
 
 #[cfg(test)]
@@ -35,7 +36,7 @@ const STEP: usize = 256;
 const LINE_LIMIT: u64 = 1 << 30;
 
 /// Records of META that belong to one copy of a store and not to what it holds.
-const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED, keys::HUB];
+const OWN: &[&[u8]] = &[keys::FORMAT, keys::IMPORTING, keys::COMPACTED, keys::HUB, keys::MARK];
 
 /// Whether a record belongs to one copy of a store. So does the journal: followers of another copy have read nothing of it.
 fn is_own(key: &[u8]) -> bool {
@@ -268,10 +269,11 @@ impl<R: BufRead> Import<R> {
     }
 }
 
-/// Says that the store is incomplete until it is whole.
+/// Says that the store is incomplete until it is whole. What was derived from it before is not of the store that it becomes.
 fn mark(store: &Store) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     batch.put(keys::IMPORTING.to_vec(), Vec::new());
+    batch.delete(keys::MARK.to_vec());
     store.apply(&batch)?;
     store.sync()
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Timestamp;
-use crate::model::document::{Enclosure, Guid, Person, RawHtml};
+use crate::model::document::{About, Enclosure, Guid, Origin, Particulars, Person, RawHtml, Related, RelatedKind};
 use crate::model::entry::{Entry, Ground, Key, KeyKind, Placement, PublicId, Seq, Sighting, TextName};
 use crate::model::feed::FeedId;
 use crate::model::source::{Scope, SourceKey, TopicKey, Validators};
@@ -30,6 +30,40 @@ fn key(kind: KeyKind, number: u8) -> Key {
     Key { kind, hash: [number; 16] }
 }
 
+fn particulars() -> Particulars {
+    let related = |kind| Related {
+        kind,
+        url: "https://example.org/b".parse().unwrap(),
+        media_type: (kind == RelatedKind::Transcript).then(|| "text/vtt".to_owned()),
+    };
+    Particulars {
+        related: RelatedKind::ALL.map(related).to_vec(),
+        origin: Some(Origin {
+            title: Some("Another".to_owned()),
+            url: Some("https://another.example/".parse().unwrap()),
+            feed: None,
+            id: Some("tag:another.example,2026:feed".to_owned()),
+            updated: Some(at(1_790_000_000_000)),
+        }),
+        duration: Some(std::time::Duration::from_secs(62)),
+        episode: Some(7),
+        season: Some(1),
+        is_explicit: Some(false),
+    }
+}
+
+fn about() -> About {
+    About {
+        id: Some("tag:example.org,2026:feed".to_owned()),
+        description: Some("News".to_owned()),
+        language: Some("en-GB".to_owned()),
+        image: Some("https://example.org/logo.png".parse().unwrap()),
+        rights: Some("© 2026".to_owned()),
+        authors: vec![Person { name: "Desk".to_owned(), url: None }],
+        categories: vec!["news".to_owned()],
+    }
+}
+
 fn sighting(number: u8) -> Sighting {
     Sighting {
         seq: Seq(u64::from(number) + 1),
@@ -51,6 +85,8 @@ fn sighting(number: u8) -> Sighting {
             title: None,
         }],
         language: Some("en".to_owned()),
+        // Every other one carries nothing more, as in stores of earlier versions.
+        particulars: if number.is_multiple_of(2) { particulars() } else { Particulars::default() },
         text: Some(TextName([number; 16])),
         ground: Ground::SameUrl,
         score: 0.87,
@@ -100,6 +136,7 @@ fn filled() -> Store {
         named: Some(url::Url::parse("https://example.org/feed.xml").unwrap()),
         notes: vec!["odd".to_owned()],
         entries: 40,
+        about: about(),
         document: Some(DocumentFacts { at: at(1_790_000_000_000), entries: 40, oldest: Some(at(1_780_000_000_000)) }),
         ..SourceState::default()
     };

@@ -55,7 +55,8 @@ impl Bench {
         fs::create_dir(&disk).unwrap();
         let shim = Shim::new(&home, &disk)?;
         let load = Load::new();
-        let store = "[store]\npath = \"disk/deep/store\"\n";
+        // The index is derived, and written by ways that the shim does not see. What damage does to it is tried in `indexing`.
+        let store = "[store]\npath = \"disk/deep/store\"\n[search]\nenabled = false\n";
         fs::write(home.join("feeds.toml"), format!("{HEAD}{store}{}", load.sources())).unwrap();
         println!("FEEDMILL_POWER_SEED={seed}");
         Some(Self { folder, disk, shim, load, chance: Chance::new(seed), seed, acknowledged: 0 })
