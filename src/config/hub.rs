@@ -101,12 +101,11 @@ fn signature(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Signature {
 fn ping(table: &mut Reader<'_>, has_public_url: bool, problems: &mut Problems<'_>) -> Vec<Url> {
     let mut hubs = Vec::new();
     for At { span, value } in table.texts("ping", problems) {
-        match Url::parse(&value).ok().filter(|url| matches!(url.scheme(), "http" | "https")) {
-            Some(url) => hubs.push(url),
-            None => {
-                let help = "write \"https://hub.example.org/\"".to_owned();
-                problems.add(&span, format!("`{value}` is no address of a hub"), Some(help));
-            }
+        if let Some(url) = Url::parse(&value).ok().filter(|url| matches!(url.scheme(), "http" | "https")) {
+            hubs.push(url);
+        } else {
+            let help = "write \"https://hub.example.org/\"".to_owned();
+            problems.add(&span, format!("`{value}` is no address of a hub"), Some(help));
         }
         if !has_public_url {
             problems.warn(&span, "`ping` does nothing without a `public_url`: a hub must be able to read our feeds");

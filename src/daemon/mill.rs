@@ -81,8 +81,7 @@ impl Mill {
         let (index, follower) = open_index(&store, &config, drive)?;
         book.follow(&config.sources, &scopes, &store)?;
         let fetcher = fetcher(&config)?;
-        let base = base(&config, address);
-        let catalogue = in_effect(config, base, scopes, &book, edited);
+        let catalogue = in_effect(config, address, scopes, &book, edited);
         let (catalogues, followed) = watch::channel(Arc::clone(&catalogue));
 
         let marks = Arc::new(Marks::default());
@@ -107,8 +106,7 @@ impl Mill {
         let published = Arc::new(Published::default());
         published.set_access(Arc::clone(&catalogue.config.access));
         let rendering = StoreDoor::new(handle.clone(), followed.clone()).with_index(index.clone());
-        let behind = Arc::new(rendering.clone());
-        let door = Arc::new(Cache::new(behind, followed.clone(), revisions, Arc::clone(&published)));
+        let cache = Cache::new(Arc::new(rendering.clone()), followed.clone(), revisions, Arc::clone(&published));
         let stop = CancellationToken::new();
         let (wishes, wished) = mpsc::channel(16);
         republish::mark(&marks, &catalogue, None);
@@ -129,7 +127,7 @@ impl Mill {
             polling,
             published,
             marks,
-            door,
+            door: Arc::new(cache),
             reading,
             hub,
             search,
@@ -155,8 +153,7 @@ impl Mill {
         let scopes = self.handle.run(move |store| store.scopes(&named)).await?;
         self.polling.book.follow(&config.sources, &scopes, &self.store)?;
         self.polling.replace_fetcher(fetcher);
-        let base = base(&config, self.address);
-        let catalogue = in_effect(config, base, scopes, &self.polling.book, clock::now());
+        let catalogue = in_effect(config, self.address, scopes, &self.polling.book, clock::now());
         // First the catalogue: what the committer marks as changed is rendered by it.
         self.polling.catalogue.send_replace(Arc::clone(&catalogue));
         // What is kept was made for those who might read it before.
@@ -262,11 +259,12 @@ fn named(config: &Config) -> Vec<(SourceKey, Vec<SourceKey>)> {
 
 fn in_effect(
     config: Config,
-    base: Url,
+    address: SocketAddr,
     scopes: HashMap<SourceKey, Scope>,
     book: &Book,
     since: Timestamp,
 ) -> Arc<Catalogue> {
+    let base = base(&config, address);
     Arc::new(Catalogue::new(Arc::new(config), base, scopes, &book.learnt()).in_effect_since(since))
 }
 

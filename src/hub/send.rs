@@ -68,7 +68,7 @@ pub(super) async fn deliver(pusher: &Pusher, delivery: &Delivery, method: Signat
     }
 }
 
-/// Tells another hub which of our documents changed, as PubSubHubbub 0.4 §7.1 has it.
+/// Tells another hub which of our documents changed, as `PubSubHubbub` 0.4 §7.1 has it.
 pub(super) async fn ping(pusher: Arc<Pusher>, hub: Url, changed: Arc<Vec<Url>>) {
     let body = form(&changed);
     let headers = [("content-type", "application/x-www-form-urlencoded")];

@@ -59,16 +59,21 @@ enum Ended {
     Written(HubWrite, Result<(), StoreError>),
 }
 
+/// Entries that changed, each with the number under which the journal tells it.
+type News = Vec<(u64, Seq)>;
+
 /// What the journal held.
 struct Found {
     before: u64,
     end: u64,
     /// Records after `before` are gone.
     is_lost: bool,
-    concerned: Vec<(Arc<str>, Vec<(u64, Seq)>)>,
+    /// What each topic lacks: numbers of the journal, and entries.
+    concerned: Vec<(Arc<str>, News)>,
     feeds: Vec<FeedName>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one kind of work is under way or due")]
 struct Work {
     hub: Arc<Hub>,
     store: Handle<Store>,
@@ -291,7 +296,11 @@ impl Work {
         let store = self.store.clone();
         // Cheap, but the store is reached through its door alone.
         tokio::spawn(async move {
-            let _ = store.run(move |store| Ok(store.followed(FOLLOWER, number))).await;
+            let told = move |store: &Store| {
+                store.followed(FOLLOWER, number);
+                Ok(())
+            };
+            let _ = store.run(told).await;
         });
     }
 
@@ -307,10 +316,11 @@ impl Work {
             }
             Ok(Ended::Verified(wish, is_confirmed)) => {
                 hub.counters.hub.verified(is_confirmed);
+                // Who subscribes does not ask again: only how far somebody was told can wait.
+                self.write_at = self.write_at.min(Instant::now());
                 hub.state().verified(wish, is_confirmed, now, &self.config.hub);
             }
             Ok(Ended::Denied) => self.denials -= 1,
-            Ok(Ended::Pinged) => {}
             Ok(Ended::Read(found)) => self.note_read(found),
             Ok(Ended::Made(order, made)) => {
                 self.is_making = false;
@@ -331,7 +341,7 @@ impl Work {
                 // What it was about stays as it is until the next start: it must not be tried again and again.
                 tracing::error!(%error, "a task of the hub ended in a bug");
             }
-            Err(_) => {}
+            Ok(Ended::Pinged) | Err(_) => {}
         }
     }
 
@@ -415,7 +425,11 @@ impl Work {
         if old.is_enabled && !new.is_enabled {
             let store = self.store.clone();
             tokio::spawn(async move {
-                let _ = store.run(|store| Ok(store.unfollow(FOLLOWER))).await;
+                let left = |store: &Store| {
+                    store.unfollow(FOLLOWER);
+                    Ok(())
+                };
+                let _ = store.run(left).await;
             });
         }
         self.hub.state().follow(|topic| push::remembered(&catalogue, topic));
@@ -520,7 +534,8 @@ async fn document(door: &StoreDoor, catalogue: &Catalogue, order: &Order) -> Res
         Some(entries) => match door.news(request.clone(), entries).await {
             Ok(Some(representation)) => representation,
             Ok(None)
-            | Err(SelectError::Refused(_) | SelectError::Unknown(_) | SelectError::Missing(_) | SelectError::Gone(_)) => {
+            | Err(SelectError::Refused(_) | SelectError::Unknown(_) | SelectError::Missing(_) | SelectError::Gone(_)) =>
+            {
                 return Ok(None);
             }
             Err(SelectError::Store(error)) => return Err(error),

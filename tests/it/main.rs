@@ -10,6 +10,7 @@ mod daemon;
 mod finding;
 mod fixtures;
 mod fulltext;
+mod hub;
 mod laws;
 mod layers;
 mod lifetime;

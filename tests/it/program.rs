@@ -130,13 +130,24 @@ impl Program {
         self.try_ask(method, path, headers).unwrap().expect("a whole answer")
     }
 
+    /// Sends a form.
+    pub fn post(&self, path: &str, form: &str) -> Answer {
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("content-length", &form.len().to_string())];
+        self.send("POST", path, &headers, form).unwrap().expect("a whole answer")
+    }
+
     fn try_ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> std::io::Result<Option<Answer>> {
+        self.send(method, path, headers, "")
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Option<Answer>> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: elsewhere.example\r\nconnection: close\r\n{}\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: elsewhere.example\r\nconnection: close\r\n{}\r\n{body}",
             headers.concat()
         )?;
         let mut bytes = Vec::new();
