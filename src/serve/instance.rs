@@ -1,6 +1,6 @@
 //! Readers who ask for what is new alone: `A-IM: feed` (RFC 3229).
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LAST_MODIFIED, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LAST_MODIFIED, USER_AGENT, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
@@ -22,6 +22,10 @@ const VARIES_BY_FORMAT: HeaderValue = HeaderValue::from_static("A-IM, If-None-Ma
 /// A shared cache that does not know 226 must not take a part for the whole; one that does may keep it (RFC 3229 §10.8).
 const CACHE: HeaderValue = HeaderValue::from_static("no-store, im");
 
+/// Libraries that ask for changes in the name of every program that uses them. Some of these programs (rss2email) take 226 for a failure,
+/// and everything new would be lost to them. By the beginning of `User-Agent`.
+const UNAWARE: &[&str] = &["feedparser", "UniversalFeedParser"];
+
 /// What is new since a document that the reader names; `None` when the whole one is the answer, or none.
 pub(super) fn changed(
     changes: &Changes,
@@ -29,7 +33,7 @@ pub(super) fn changed(
     headers: &HeaderMap,
     vary: &'static str,
 ) -> Option<Response<Bytes>> {
-    if !takes_feed(&joined(headers, &A_IM)) {
+    if !takes_feed(&joined(headers, &A_IM)) || is_unaware(headers) {
         return None;
     }
     let tags = conditional::tags(&joined(headers, &IF_NONE_MATCH));
@@ -47,6 +51,11 @@ pub(super) fn changed(
     fields.insert(VARY, HeaderValue::from_static(vary));
     mark(fields);
     Some(response)
+}
+
+fn is_unaware(headers: &HeaderMap) -> bool {
+    let program = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    UNAWARE.iter().any(|name| program.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
 }
 
 /// Says of the whole document, or of 304, that a part could have been the answer.
@@ -71,6 +80,19 @@ fn takes_feed(list: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_that_ask_for_changes_without_knowing_it_get_the_whole() {
+        for (program, expected) in [
+            ("feedparser/6.0.11 +https://github.com/kurtmckee/feedparser/", true),
+            ("UniversalFeedParser/5.2.1", true),
+            ("feed", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(program))]);
+            assert_eq!(is_unaware(&headers), expected, "{program}");
+        }
+    }
 
     #[test]
     fn a_reader_says_whether_it_takes_changes() {
