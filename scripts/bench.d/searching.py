@@ -60,8 +60,10 @@ def wait(address: str, entries: int) -> None:
             lines = get(address, "/metrics").decode().splitlines()
         except OSError:
             continue
-        figures = {line.split()[0]: float(line.split()[-1]) for line in lines if line and not line.startswith("#") and "{" not in line}
-        if figures.get("feedmill_entries", 0) >= wanted and figures.get("feedmill_search_documents", 0) >= wanted:
+        plain = (line.split() for line in lines if line.startswith("feedmill_") and "{" not in line)
+        figures = {name: float(value) for name, value in plain}
+        is_stored = figures.get("feedmill_entries", 0) >= wanted
+        if is_stored and figures.get("feedmill_search_ready") == 1 and figures.get("feedmill_search_commits_behind") == 0:
             return
     sys.exit("bench searching: the entries were not stored in five minutes")
 

@@ -52,7 +52,7 @@ measure() {
 
 for run in $(seq "$runs"); do
   measure alone
-  taskset -c 1 python3 scripts/bench.d/searching.py search 127.0.0.1:8483 "$run" "$seconds" >>"$folder/searches.tsv" &
+  nice -n 19 taskset -c 1 python3 scripts/bench.d/searching.py search 127.0.0.1:8483 "$run" "$seconds" >>"$folder/searches.tsv" &
   searching=$!
   measure searched
   wait "$searching"

@@ -31,12 +31,11 @@ pub(super) fn represent(representation: &Representation, headers: &HeaderMap, va
     fields.insert(CACHE_CONTROL, CACHE);
     fields.insert(header::VARY, HeaderValue::from_static(vary));
     cors::open(&mut fields);
-    if let Some(link) = &representation.link {
-        fields.insert(LINK, shared(link));
-    }
+    // Of what was sent with the whole, 304 repeats what may have changed and nothing else (RFC 9110 §15.4.5).
     if is_current {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
+        cors::tell(&mut fields);
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(representation.media_type));
         if let Some(link) = &representation.link {
             fields.insert(LINK, shared(link));
